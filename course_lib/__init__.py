@@ -1,0 +1,13 @@
+"""Adapt a small language model in four ways and compare them: the helper package of the course.
+
+Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])`. The rooms, from
+the top: report and compare; approaches; training and inference; tasks, metrics and prompts; model and fetch.
+"""
+
+from .approaches import FewShot, FineTuned, Retrieval, ZeroShot
+from .compare import compare
+from .model import load_model
+from .report import Report
+from .tasks import Task, load_task
+
+__all__ = ["FewShot", "FineTuned", "Report", "Retrieval", "Task", "ZeroShot", "compare", "load_model", "load_task"]

@@ -1,0 +1,116 @@
+"""Asking the model: which choice is likeliest, or what it writes, for many requests at once.
+
+Requests of one task begin alike: the same instruction, the same examples. That common prefix runs through the
+network once; its keys and values are kept, and every batch of requests continues from a copy of them. The answers
+are the same as without (tests/test_inference.py shows it); the work is not: with 8 examples, a request is mostly
+prefix.
+"""
+
+import copy
+import os
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from transformers import Cache, DynamicCache
+
+from .bars import progress_bar
+from .model import LanguageModel
+from .prompts import encode_answer
+
+Tokens = list[int]
+
+
+@torch.inference_mode()
+def choose(model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[str], batch_size: int = 16) -> Tensor:
+    """How likely each choice is as the answer to each request.
+
+    Returns float32 log-probabilities of shape (requests, choices), each the sum over the tokens of the choice.
+    """
+    options = [encode_answer(model, choice) for choice in choices]
+    if any(one is not other and other[: len(one)] == one for one in options for other in options):
+        options = [[*option, model.tokenizer.eos_token_id] for option in options]  # "no" also begins "no answer"
+    first_tokens = torch.tensor([option[0] for option in options], device=model.device)
+    scores = torch.empty(len(requests), len(options))
+    for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Scoring"):
+        logits = _continue(model, tokens[:, cache.get_seq_length() :], mask, cache, keep=1)
+        scores[rows] = logits[:, -1].float().log_softmax(-1)[:, first_tokens].cpu()
+        if max(map(len, options)) > 1:
+            scores[rows] += _later_tokens(model, options, mask, cache).cpu()
+    return scores
+
+
+@torch.inference_mode()
+def generate(
+    model: LanguageModel, requests: Sequence[Tokens], max_new_tokens: int = 32, batch_size: int = 16
+) -> list[str]:
+    """What the model writes after each request: greedily, until it ends its answer or has used its tokens up."""
+    texts = [""] * len(requests)
+    for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Writing"):
+        written = model.network.generate(
+            tokens,
+            attention_mask=mask,
+            past_key_values=cache,
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            pad_token_id=model.tokenizer.eos_token_id,
+        )
+        answers = model.tokenizer.batch_decode(written[:, tokens.shape[1] :], skip_special_tokens=True)
+        for row, answer in zip(rows, answers, strict=True):
+            texts[row] = answer.strip()
+    return texts
+
+
+def _batches(
+    model: LanguageModel, requests: Sequence[Tokens], batch_size: int, label: str
+) -> Iterator[tuple[list[int], Tensor, Tensor, Cache]]:
+    """Batches of requests of like length, the longest first, each with the common prefix already in a cache.
+
+    Yields the rows of a batch, its tokens and attention mask of shape (rows, longest request), padded between prefix
+    and request, and the cache that holds the prefix.
+    """
+    # The last token of a request always runs anew: its output is what the answer begins from.
+    prefix = os.path.commonprefix([list(request[:-1]) for request in requests])
+    shared = DynamicCache(config=model.network.config)
+    if prefix:
+        model.network(torch.tensor([prefix], device=model.device), past_key_values=shared, logits_to_keep=1)
+    by_length = sorted(range(len(requests)), key=lambda row: len(requests[row]), reverse=True)
+    groups = [by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)]
+    with progress_bar(len(groups), label) as advance:
+        for rows in groups:
+            width = len(requests[rows[0]])
+            tokens = torch.zeros(len(rows), width, dtype=torch.long)
+            mask = torch.ones_like(tokens)
+            for place, row in enumerate(rows):
+                padding = width - len(requests[row])
+                tokens[place] = torch.tensor(prefix + [0] * padding + list(requests[row][len(prefix) :]))
+                mask[place, len(prefix) : len(prefix) + padding] = 0
+            cache = copy.deepcopy(shared)
+            if prefix:
+                cache.batch_repeat_interleave(len(rows))
+            yield rows, tokens.to(model.device), mask.to(model.device), cache
+            advance()
+
+
+def _continue(model: LanguageModel, tokens: Tensor, mask: Tensor, cache: Cache, keep: int = 0) -> Tensor:
+    """Logits of the last `keep` positions (0: all) of `tokens`, which follow what the cache holds.
+
+    `mask` covers cache and tokens; padding in it takes up no position.
+    """
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
+    return model.network(
+        tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=keep
+    ).logits
+
+
+def _later_tokens(model: LanguageModel, options: list[Tokens], mask: Tensor, cache: Cache) -> Tensor:
+    """Log-probabilities, shape (rows, options), of each option's tokens after its first."""
+    rows, longest = len(mask), max(map(len, options))
+    padded = torch.tensor([option + [0] * (longest - len(option)) for option in options], device=model.device)
+    counts = torch.tensor([[place < len(option) for place in range(1, longest)] for option in options])
+    cache.batch_repeat_interleave(len(options))
+    tokens = padded[:, :-1].repeat(rows, 1)
+    mask = torch.cat([mask.repeat_interleave(len(options), dim=0), torch.ones_like(tokens)], dim=1)
+    logits = _continue(model, tokens, mask, cache).float().log_softmax(-1)
+    each = logits.gather(-1, padded[:, 1:].repeat(rows, 1).unsqueeze(-1)).squeeze(-1)
+    return (each.view(rows, len(options), -1) * counts.to(each.device)).sum(-1)

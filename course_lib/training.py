@@ -1,0 +1,198 @@
+"""Fine-tuning with LoRA, on a model that is split in two so that a laptop can do it.
+
+The lower layers stay as they are, so what they make of an example never changes: it is computed once and kept.
+Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA) stand beside
+their weights, and the loss looks at the tokens of the answer alone.
+
+LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
+"""
+
+import copy
+import tempfile
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from .bars import progress_bar
+from .inference import Tokens
+from .model import LanguageModel
+
+
+def fine_tune(
+    model: LanguageModel,
+    requests: Sequence[Tokens],
+    answers: Sequence[Tokens],
+    layers: int,
+    rank: int,
+    epochs: int,
+    learning_rate: float,
+    batch_size: int,
+    seed: int,
+) -> tuple[PeftModel, list[float]]:
+    """Train an adapter for the upper `layers` layers to give each answer after its request.
+
+    Returns the adapted network and the loss of every step: the mean over the answers' tokens, in nats. The network
+    of `model` is not touched, not even while this runs: the adapted one has modules of its own around the same
+    weights, so nothing need be put back when somebody presses stop.
+    """
+    set_seed(seed)
+    adapted = add_adapter(share_weights(model.network), layers, rank)
+    trunk, top = split(adapted.get_base_model(), layers)
+    examples = _run_trunk(trunk, model, requests, answers)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        progress_bar(epochs * -(-len(examples) // batch_size), "Fine-tuning") as advance,
+    ):
+        trainer = Trainer(
+            top,
+            TrainingArguments(
+                folder,
+                num_train_epochs=epochs,
+                learning_rate=learning_rate,
+                warmup_steps=0.1,
+                per_device_train_batch_size=batch_size,
+                train_sampling_strategy="group_by_length",
+                remove_unused_columns=False,
+                seed=seed,
+                use_cpu=model.device.type == "cpu",
+                logging_steps=1,
+                disable_tqdm=True,
+                save_strategy="no",
+                report_to="none",
+            ),
+            train_dataset=examples,
+            data_collator=_pad,
+            callbacks=[_Advance(advance)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return adapted.eval(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def share_weights(network: PreTrainedModel) -> PreTrainedModel:
+    """The same network with module objects of its own around the very same weights (no memory is copied)."""
+    weights = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(weight): weight for weight in weights})
+
+
+def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
+    """Put untrained LoRA matrices beside every linear layer of the upper `layers` layers."""
+    decoder = network.get_decoder()
+    depth = len(decoder.layers)
+    linear = {name.rpartition(".")[2] for name, part in decoder.layers[-1].named_modules() if isinstance(part, nn.Linear)}
+    return get_peft_model(
+        network,
+        LoraConfig(
+            task_type="CAUSAL_LM",
+            r=rank,
+            lora_alpha=2 * rank,
+            target_modules=sorted(linear),
+            layers_to_transform=list(range(depth - min(layers, depth), depth)),
+        ),
+    )
+
+
+class Passthrough(nn.Module):
+    """A layer that changes nothing."""
+
+    def forward(self, hidden_states: Tensor, *_, **__) -> Tensor:
+        return hidden_states
+
+
+class Top(nn.Module):
+    """The upper layers with the loss on an answer's tokens."""
+
+    def __init__(self, decoder: nn.Module, head: nn.Module):
+        super().__init__()
+        self.decoder = decoder
+        self.head = head
+
+    def forward(self, states: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`states` (examples, tokens, width) from the trunk; `labels` (examples, tokens): the next token, or -100."""
+        hidden = self.decoder(inputs_embeds=states, use_cache=False).last_hidden_state
+        wanted = labels != -100
+        logits = self.head(hidden[wanted])
+        return {"loss": nn.functional.cross_entropy(logits.float(), labels[wanted])}
+
+
+def split(network: PreTrainedModel, layers: int) -> tuple[nn.Module, Top]:
+    """Two views on one network: its lower layers, and the upper `layers` of them with the head.
+
+    `network.get_decoder()` of an input equals the second's decoder of the first's output.
+    """
+    decoder = network.get_decoder()
+    cut = max(len(decoder.layers) - layers, 0)
+    lower, upper = copy.copy(decoder), copy.copy(decoder)
+    lower._modules, upper._modules = dict(decoder._modules), dict(decoder._modules)
+    # Every layer keeps its place in the list: some models treat odd and even layers differently.
+    nothing = Passthrough()
+    lower.layers = nn.ModuleList([*decoder.layers[:cut], *[nothing] * (len(decoder.layers) - cut)])
+    lower.norm = nothing
+    upper.layers = nn.ModuleList([*[nothing] * cut, *decoder.layers[cut:]])
+    return lower, Top(upper, network.get_output_embeddings())
+
+
+def weight_changes(adapted: PeftModel) -> pd.DataFrame:
+    """How far training moved each weight matrix, as a share of its size.
+
+    The Frobenius norm of the change over that of the weights: a row a layer of the whole network (0 where nothing
+    was trained), a column a matrix.
+    """
+    rows = []
+    for number, layer in enumerate(adapted.get_base_model().get_decoder().layers):
+        for name, part in layer.named_modules():
+            if isinstance(part, LoraLayer):
+                moved, weights = part.get_delta_weight("default"), part.get_base_layer().weight
+                rows.append((number, name.rpartition(".")[2], float(moved.norm() / weights.float().norm())))
+    table = pd.DataFrame(rows, columns=["layer", "matrix", "change"])
+    depth = range(adapted.config.num_hidden_layers)
+    return table.pivot(index="layer", columns="matrix", values="change").reindex(depth, fill_value=0.0)
+
+
+@torch.inference_mode()
+def _run_trunk(
+    trunk: nn.Module, model: LanguageModel, requests: Sequence[Tokens], answers: Sequence[Tokens]
+) -> list[dict[str, Tensor]]:
+    """What the lower layers make of each example, and which tokens the upper ones shall predict from it."""
+    end = model.tokenizer.eos_token_id
+    examples = []
+    for request, answer in zip(requests, answers, strict=True):
+        tokens = torch.tensor([*request, *answer, end])
+        labels = tokens.masked_fill(torch.arange(len(tokens)) < len(request), -100)
+        # The Trainer sorts by the length of "input_ids", so that a batch holds little padding.
+        examples.append({"input_ids": tokens[:-1], "labels": labels[1:]})
+    by_length = sorted(examples, key=lambda example: len(example["input_ids"]))
+    batches = [by_length[start : start + 16] for start in range(0, len(by_length), 16)]
+    with progress_bar(len(batches), "Running the lower layers once") as advance:
+        for batch in batches:
+            tokens = pad_sequence([example["input_ids"] for example in batch], batch_first=True).to(model.device)
+            states = trunk(tokens, use_cache=False).last_hidden_state
+            for example, row in zip(batch, states, strict=True):
+                example["states"] = row[: len(example["input_ids"])].clone()
+            advance()
+    return examples
+
+
+def _pad(examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """A batch, padded at the end: in a causal model no token looks there, so it needs no attention mask."""
+    return {
+        "states": pad_sequence([example["states"] for example in examples], batch_first=True),
+        "labels": pad_sequence([example["labels"] for example in examples], batch_first=True, padding_value=-100),
+    }
+
+
+class _Advance(TrainerCallback):
+    """Moves the bar after every step of the Trainer."""
+
+    def __init__(self, advance: Callable[[str], None]):
+        self.advance = advance
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if "loss" in logs:
+            self.advance(f"loss {logs['loss']:.2f}")
