@@ -49,7 +49,7 @@ def compare(
             "score": task.metric(truth, predicted),
             "low": low,
             "high": high,
-            "fit_seconds": ready - start,
+            "fit_seconds": float("nan") if isinstance(estimator, FrozenEstimator) else ready - start,
             "tokens_per_request": _tokens(_inner(estimator), questions, predicted),
             "ms_per_request": (done - ready) / len(questions) * 1000,
             "trained_parameters": getattr(_inner(estimator), "trained_parameters_", float("nan")),

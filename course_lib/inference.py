@@ -7,8 +7,8 @@ prefix.
 """
 
 import copy
-import os
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -70,7 +70,8 @@ def _batches(
     and request, and the cache that holds the prefix.
     """
     # The last token of a request always runs anew: its output is what the answer begins from.
-    prefix = os.path.commonprefix([list(request[:-1]) for request in requests])
+    columns = zip(*(request[:-1] for request in requests), strict=False)
+    prefix = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
     shared = DynamicCache(config=model.network.config)
     if prefix:
         model.network(torch.tensor([prefix], device=model.device), past_key_values=shared, logits_to_keep=1)

@@ -40,7 +40,9 @@ def scores(table: pd.DataFrame, title: str) -> Picture:
     axes = figure.subplots()
     places = np.arange(len(table))[::-1]
     below, above = table["score"] - table["low"], table["high"] - table["score"]
-    axes.errorbar(table["score"], places, xerr=[below.clip(lower=0), above.clip(lower=0)], fmt="o", color=BLUE, capsize=4)
+    axes.errorbar(
+        table["score"], places, xerr=[below.clip(lower=0), above.clip(lower=0)], fmt="o", color=BLUE, capsize=4
+    )
     for place, score in zip(places, table["score"], strict=True):
         axes.annotate(f"{score:.2f}", (score, place), (0, 7), textcoords="offset points", ha="center")
     axes.set_yticks(places, table.index)
@@ -53,6 +55,34 @@ def scores(table: pd.DataFrame, title: str) -> Picture:
     return Picture(figure, f"{title}. Scores with 95 % intervals: {', '.join(said)}.")
 
 
+def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach: str | None = None) -> Picture:
+    """What was guessed beside what was measured; `table` as in Report.
+
+    A number is the score of `approach`, a name the best approach, a list all of them from best to worst.
+    """
+    picture = scores(table, "Predicted and measured")
+    axes = picture.figure.axes[0]
+    places = {name: len(table) - 1 - row for row, name in enumerate(table.index)}
+    ranked = list(table["score"].sort_values(ascending=False, kind="stable").index)
+    if guessed is None:
+        said = "You made no prediction. Commit one next time: a result that surprises nobody teaches nobody."
+    elif isinstance(guessed, float):
+        row = table.loc[approach]
+        place = "inside" if row.low <= guessed <= row.high else "outside"
+        said = f"You predicted {guessed:.2f} for {approach}; measured {row.score:.2f}, your guess {place} its interval."
+        axes.plot(guessed, places[approach], "D", color=ORANGE, markersize=9, label="your guess", clip_on=False)
+        axes.legend(frameon=False, loc="upper right")
+    elif isinstance(guessed, str):
+        said = f"You predicted {guessed} as the best; {ranked[0]} scored highest."
+        axes.annotate("your guess", (1.04, places[guessed]), color=ORANGE, va="center", annotation_clip=False)
+    else:
+        said = f"You predicted {', then '.join(guessed)}; measured {', then '.join(ranked)}."
+        for place, name in enumerate(guessed, start=1):
+            axes.annotate(f"your no. {place}", (1.04, places[name]), color=ORANGE, va="center", annotation_clip=False)
+    axes.set_title(said, loc="left", wrap=True, fontsize=10)
+    return Picture(picture.figure, f"{said} {picture.description}")
+
+
 def loss_curve(losses: Sequence[float], epochs: int) -> Picture:
     """Training loss by step, with its average over each epoch."""
     figure = Figure(figsize=(7, 3))
@@ -62,7 +92,9 @@ def loss_curve(losses: Sequence[float], epochs: int) -> Picture:
     parts = np.array_split(np.asarray(losses), epochs)
     ends = np.cumsum([len(part) for part in parts])
     means = [part.mean() for part in parts]
-    axes.step(np.concatenate([[0], ends]), [means[0], *means], where="pre", color=BLUE, linewidth=2, label="mean of an epoch")
+    axes.step(
+        np.concatenate([[0], ends]), [means[0], *means], where="pre", color=BLUE, linewidth=2, label="mean of an epoch"
+    )
     axes.set_xlabel("training step")
     axes.set_ylabel("loss (nats per token)")
     axes.set_ylim(bottom=0)

@@ -19,11 +19,13 @@ class Prompt:
 
     instruction: str = ""
     choices: tuple[str, ...] | None = None
-    max_new_tokens: int = 24
+    max_new_tokens: int = 32
 
     def spelled_out(self) -> str:
-        """The instruction with the choices named, for a model that was not trained on them."""
-        return f"{self.instruction} Answer with one of: {', '.join(self.choices)}." if self.choices else self.instruction
+        """The instruction with every choice named, for a model that was not trained on them."""
+        if not self.choices or all(choice.casefold() in self.instruction.casefold() for choice in self.choices):
+            return self.instruction
+        return f"{self.instruction} Answer with one of: {', '.join(self.choices)}.".strip()
 
 
 def conversation(instruction: str, examples: Sequence[tuple[str, str]], request: str) -> list[Message]:

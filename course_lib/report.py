@@ -44,7 +44,7 @@ class Report:
         columns = {
             "score": self.table["score"].map("{:.2f}".format),
             "95 % interval": [f"{low:.2f} – {high:.2f}" for low, high in self.table[["low", "high"]].to_numpy()],
-            "seconds to fit": self.table["fit_seconds"].map("{:.1f}".format),
+            "seconds to fit": self.table["fit_seconds"].map(lambda n: "–" if pd.isna(n) else f"{n:.1f}"),
             "tokens per request": self.table["tokens_per_request"].map(number),
             "ms per request": self.table["ms_per_request"].map(number),
             "trained parameters": self.table["trained_parameters"].map(lambda n: "–" if pd.isna(n) else number(n)),

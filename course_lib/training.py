@@ -9,6 +9,7 @@ LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXi
 
 import copy
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -22,6 +23,9 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 from .bars import progress_bar
 from .inference import Tokens
 from .model import LanguageModel
+
+# peft 0.21 asks transformers 5 for a property by its old name; nothing that a learner could change.
+warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
 def fine_tune(
@@ -85,7 +89,9 @@ def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
     """Put untrained LoRA matrices beside every linear layer of the upper `layers` layers."""
     decoder = network.get_decoder()
     depth = len(decoder.layers)
-    linear = {name.rpartition(".")[2] for name, part in decoder.layers[-1].named_modules() if isinstance(part, nn.Linear)}
+    linear = {
+        name.rpartition(".")[2] for name, part in decoder.layers[-1].named_modules() if isinstance(part, nn.Linear)
+    }
     return get_peft_model(
         network,
         LoraConfig(
@@ -138,6 +144,7 @@ def split(network: PreTrainedModel, layers: int) -> tuple[nn.Module, Top]:
     return lower, Top(upper, network.get_output_embeddings())
 
 
+@torch.no_grad()
 def weight_changes(adapted: PeftModel) -> pd.DataFrame:
     """How far training moved each weight matrix, as a share of its size.
 
@@ -149,7 +156,7 @@ def weight_changes(adapted: PeftModel) -> pd.DataFrame:
         for name, part in layer.named_modules():
             if isinstance(part, LoraLayer):
                 moved, weights = part.get_delta_weight("default"), part.get_base_layer().weight
-                rows.append((number, name.rpartition(".")[2], float(moved.norm() / weights.float().norm())))
+                rows.append((number, name.rpartition(".")[2], (moved.norm() / weights.float().norm()).item()))
     table = pd.DataFrame(rows, columns=["layer", "matrix", "change"])
     depth = range(adapted.config.num_hidden_layers)
     return table.pivot(index="layer", columns="matrix", values="change").reindex(depth, fill_value=0.0)

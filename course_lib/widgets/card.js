@@ -27,6 +27,17 @@ const kinds = {
       show: (inputs, answer) => inputs.forEach((input, place) => (input.checked = (answer ?? []).includes(place))),
     });
   },
+  order(question, name) {
+    const selects = question.options.map((_, place) =>
+      make("select", { name: `${name}-${place}` }, make("option", { value: "" }, "choose"), ...question.options.map((text, number) => make("option", { value: number }, text))),
+    );
+    const rows = selects.map((select, place) => make("label", { class: "field" }, make("span", {}, `Place ${place + 1}`), select));
+    return {
+      node: make("div", {}, ...rows),
+      read: () => (selects.every((select) => select.value) ? selects.map((select) => Number(select.value)) : null),
+      show: (answer) => selects.forEach((select, place) => (select.value = answer?.[place] ?? "")),
+    };
+  },
   number: (question, name) => field(name, "Your answer, a number", { inputmode: "decimal" }),
   text: (question, name) => field(name, "Your answer", {}),
 };

@@ -1,0 +1,135 @@
+"""The exercises: what a learner is to find out, how an answer is checked, hints, and a solution.
+
+A checker only raises: AssertionError with a sentence says what is not right yet. `Exercise.check` turns that into
+*Correct*, *Not yet* or *Not attempted*.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from . import progress
+from .report import Report
+from .tasks import Task, load_task
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `check` says, in words."""
+
+    outcome: str
+    detail: str
+
+    def __repr__(self) -> str:
+        return f"{self.outcome}: {self.detail}"
+
+    def _repr_html_(self) -> str:
+        return f"<p role='status'><strong>{escape(self.outcome)}:</strong> {escape(self.detail)}</p>"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise of a lesson; `key` is `lesson/name`. The solution is code that makes `answer`."""
+
+    key: str
+    checker: Callable[..., str]
+    hints: tuple[str, ...]
+    code: str
+
+    def check(self, answer: Any, *given: Any) -> Verdict:
+        """Check an answer, with the reports that it was read from; `...` or None means not attempted."""
+        if answer is ... or answer is None:
+            return Verdict("Not attempted", "replace the dots by your answer and run the cell again.")
+        try:
+            verdict = Verdict("Correct", self.checker(answer, *given))
+        except AssertionError as error:
+            verdict = Verdict("Not yet", str(error))
+        except Exception as error:  # whatever a learner's object does when it is looked at
+            verdict = Verdict("Not yet", f"checking your answer stopped with {type(error).__name__}: {error}")
+        lesson, _, name = self.key.partition("/")
+        progress.append(f"{lesson}/exercise/{name}", answer=repr(answer)[:500], right=verdict.outcome == "Correct")
+        return verdict
+
+    def hint(self) -> Verdict:
+        """The next hint; after the last one, the last one again."""
+        lesson, _, name = self.key.partition("/")
+        key = f"{lesson}/hint/{name}"
+        place = min(len(progress.entries(key).get(key, [])), len(self.hints) - 1)
+        progress.append(key, number=place + 1)
+        return Verdict(f"Hint {place + 1} of {len(self.hints)}", self.hints[place])
+
+    def solution(self) -> Verdict:
+        """One solution, as code."""
+        return Verdict("One solution", self.code)
+
+
+def exercise(key: str) -> Exercise:
+    """The exercise `lesson/name`; raises ValueError with the names where there is none."""
+    if key not in EXERCISES:
+        raise ValueError(f"There is no exercise {key!r}. There are: {', '.join(EXERCISES)}.")
+    return EXERCISES[key]
+
+
+def _own_questions(task: Task) -> str:
+    assert isinstance(task, Task), "make a task: Task.from_examples(name, instruction, train=[…], test=[…])."
+    assert len(task.test) >= 5, f"write at least five held-out questions; there are {len(task.test)}."
+    known = {text.casefold() for text in load_task("general-knowledge").test["input"]}
+    copied = [text for text in task.test["input"] if text.casefold() in known]
+    assert not copied, f"{copied[0]!r} is from the course: write your own."
+    long = [answer for answer in task.test["output"] if len(answer.split()) > 4]
+    assert not long, f"{long[0]!r} is too long to be found word for word in an answer: use at most four words."
+    return f"a task with {len(task.test)} held-out questions of your own. Run compare on it and read the interval."
+
+
+def _lost_per_hundred(answer: float, pottery: Report, general: Report) -> str:
+    gained = pottery.table.score["fine-tuned"] - pottery.table.score["zero-shot"]
+    lost = general.table.score["zero-shot"] - general.table.score["fine-tuned"]
+    assert isinstance(answer, int | float), "the answer is one number."
+    assert answer > 1 or lost / gained < 0.01, "that looks like a share. How many of a hundred?"
+    expected = 100 * lost / gained
+    assert abs(answer - expected) < 1, "not the number in your two tables: divide the loss by the gain."
+    return (
+        f"for every 100 pottery answers gained, {expected:.0f} general answers were lost, as shares of the two sets of "
+        "questions. Whether that is a price worth paying depends on what the model will be asked."
+    )
+
+
+EXERCISES = {
+    one.key: one
+    for one in (
+        Exercise(
+            "00-start-here/own-questions",
+            _own_questions,
+            hints=(
+                "A task needs a name, an instruction, some training pairs and some held-out pairs (question, answer).",
+                "Training and held-out questions must differ. For zero-shot one training pair is enough.",
+                "Keep answers to a word or two: the score looks for them inside what the model writes.",
+            ),
+            code="""answer = Task.from_examples(
+    "my-questions",
+    "Answer the question in a few words.",
+    train=[("Which bird is the symbol of peace?", "dove")],
+    test=[
+        ("Which season comes after winter?", "spring"),
+        ("What do caterpillars turn into?", "butterflies"),
+        ("Which river flows through London?", "Thames"),
+        ("How many legs does an insect have?", "six"),
+        ("In which country is Lisbon?", "Portugal"),
+    ],
+)""",
+        ),
+        Exercise(
+            "01-why-fine-tune/price",
+            _lost_per_hundred,
+            hints=(
+                "Both reports have a table: report.table.score['fine-tuned'] is a number.",
+                "The gain: fine-tuned minus zero-shot in `report`. The loss: zero-shot minus fine-tuned in `general`.",
+                "Divide the loss by the gain and multiply by 100.",
+            ),
+            code="""gain = report.table.score["fine-tuned"] - report.table.score["zero-shot"]
+loss = general.table.score["zero-shot"] - general.table.score["fine-tuned"]
+answer = 100 * loss / gain""",
+        ),
+    )
+}

@@ -1,0 +1,109 @@
+"""A card of questions in a notebook: what quiz and prediction have in common."""
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from .. import progress
+
+Answer = int | list[int] | str
+
+
+class Card(anywidget.AnyWidget):
+    """Questions with native controls; every answer is judged in the kernel and kept in the progress file.
+
+    Where no kernel runs (a repository page, nbviewer) the stored output shows the questions as text.
+    """
+
+    _esm = Path(__file__).with_name("card.js")
+    _css = Path(__file__).with_name("card.css")
+    title = traitlets.Unicode().tag(sync=True)
+    button = traitlets.Unicode().tag(sync=True)
+    questions = traitlets.List().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, key: str, questions: list[dict[str, Any]], **traits: Any):
+        """`key` is `lesson/kind`; `questions` hold id, kind (choice, several, order, number, text), text, options."""
+        self._key = key
+        super().__init__(questions=questions, **traits)
+        kept = progress.entries(f"{key}/")
+        for question in questions:
+            tries = kept.get(f"{key}/{question['id']}", [])
+            if tries and not tries[-1].get("reset"):
+                since = [entry for entry in tries if not entry.get("reset")]
+                self._show(question["id"], tries[-1]["answer"], len(since))
+        self._count()
+        self.on_msg(lambda _widget, message, _buffers: self._receive(message))
+
+    def judge(self, id: str, answer: Answer) -> tuple[str, str]:
+        """The verdict (right, wrong or empty) and the feedback; raises ValueError where it is no answer at all."""
+        raise NotImplementedError
+
+    def summarise(self) -> str:
+        """The line at the foot of the card."""
+        raise NotImplementedError
+
+    def answer(self, id: str, answer: Answer) -> None:
+        """Answer the question `id`, as the card's button does: judged, kept, then shown."""
+        try:
+            verdict, _ = self.judge(id, answer)
+        except ValueError as error:
+            self._show_text(id, answer, "wrong", str(error), 0)
+            return
+        progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None)
+        self._show(id, answer, self.state.get(id, {}).get("tries", 0) + 1)
+        self._count()
+
+    def reset(self) -> None:
+        """Empty the card; the answers so far stay in the progress file."""
+        for id in self.state:
+            progress.append(f"{self._key}/{id}", reset=True)
+        self.state = {}
+        self._count()
+
+    def _receive(self, message: dict) -> None:
+        if message.get("reset"):
+            self.reset()
+        else:
+            self.answer(message["id"], message["answer"])
+
+    def _show(self, id: str, answer: Answer, tries: int) -> None:
+        try:
+            verdict, feedback = self.judge(id, answer)
+        except (ValueError, LookupError, TypeError):
+            return  # an answer to a question that has changed since
+        self._show_text(id, answer, verdict, feedback, tries)
+
+    def _show_text(self, id: str, answer: Answer, verdict: str, feedback: str, tries: int) -> None:
+        shown = {"answer": answer, "verdict": verdict, "feedback": feedback, "tries": tries}
+        self.state = {**self.state, id: shown}
+
+    def _count(self) -> None:
+        self.summary = self.summarise()
+
+    def __repr__(self) -> str:
+        lines = [self.title]
+        for number, question in enumerate(self.questions, start=1):
+            lines += [f"{number}. {question['text']}", *(f"   ( ) {option}" for option in question["options"])]
+        return "\n".join(lines)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        return {**data, "text/plain": repr(self), "text/html": self._as_html()}, metadata
+
+    def _as_html(self) -> str:
+        questions = []
+        for question in self.questions:
+            options = "".join(f"<li>{escape(option)}</li>" for option in question["options"])
+            questions.append(
+                f"<li><p>{escape(question['text'])}</p><ul>{options}</ul>{self._folded(question['id'])}</li>"
+            )
+        return f"<p><strong>{escape(self.title)}</strong></p><ol>{''.join(questions)}</ol>"
+
+    def _folded(self, id: str) -> str:
+        """What the stored output shows below a question, folded away, as HTML."""
+        return ""
