@@ -1,0 +1,135 @@
+"""The four approaches are scikit-learn estimators, and compare does what the README promises."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score, learning_curve
+from sklearn.pipeline import make_pipeline
+
+from course_lib import FewShot, FineTuned, Retrieval, Task, ZeroShot, compare, load_task
+from course_lib.prompts import Prompt
+
+SENTIMENT = Prompt("Is this film review positive or negative?", ("negative", "positive"))
+
+
+@pytest.fixture(scope="module")
+def reviews():
+    return load_task("movie-reviews")
+
+
+@pytest.mark.parametrize("approach", [ZeroShot(), FewShot(4), Retrieval(documents=["a"]), FineTuned(rank=4)])
+def test_clone_keeps_parameters_and_nothing_else(approach, model):
+    approach.set_params(model=model, prompt=SENTIMENT)
+    copied = clone(approach)
+    assert copied is not approach
+    assert copied.get_params() == approach.get_params()
+    assert copied.model is model
+    assert repr(clone(FewShot(shots=4))) == "FewShot(shots=4)"
+
+
+@pytest.mark.parametrize("approach", [FewShot(), Retrieval(documents=["a"]), FineTuned()])
+def test_predict_before_fit_is_refused_as_usual(approach):
+    with pytest.raises(NotFittedError):
+        approach.predict(["x"])
+
+
+def test_cross_val_score_and_learning_curve_run_unchanged(reviews):
+    X, y = np.array(reviews.train["input"][:24]), np.array(reviews.train["output"][:24])
+    tuned = FineTuned(prompt=SENTIMENT, epochs=1)
+    for approach in (FewShot(2, prompt=SENTIMENT), tuned):
+        scores = cross_val_score(approach, X, y, scoring="accuracy", cv=2)
+        assert scores.shape == (2,)
+        assert (scores >= 0).all()
+        assert (scores <= 1).all()
+        sizes, train_scores, test_scores = learning_curve(
+            approach, X, y, scoring="accuracy", cv=2, train_sizes=[6, 12], error_score="raise"
+        )
+        assert list(sizes) == [6, 12]
+        assert train_scores.shape == test_scores.shape == (2, 2)
+    assert not hasattr(tuned, "adapter_")
+
+
+def test_few_shot_draws_evenly_over_the_choices(reviews):
+    approach = FewShot(6, prompt=SENTIMENT, seed=1).fit(reviews.train["input"], reviews.train["output"])
+    assert sorted(answer for _, answer in approach.examples_) == ["negative"] * 3 + ["positive"] * 3
+    other = FewShot(6, prompt=SENTIMENT, seed=2).fit(reviews.train["input"], reviews.train["output"])
+    assert other.examples_ != approach.examples_
+    assert len(FewShot(500).fit(reviews.train["input"], reviews.train["output"]).examples_) == len(reviews.train)
+
+
+def test_retrieval_finds_the_fact_and_says_when_there_is_nothing_to_search(pottery):
+    approach = Retrieval(documents=pottery.documents).fit([], [])
+    found = approach.search(["Who or what lived in a glirarium?"])[0]
+    assert len(found) == 3
+    assert "glirarium" in found[0]
+    assert len(Retrieval(passages=9, documents=["one", "two"]).fit([], []).search(["two"])[0]) == 2
+    with pytest.raises(ValueError, match="no documents to search"):
+        Retrieval().fit([], [])
+
+
+def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
+    questions = pottery.test["input"]
+    before = ZeroShot(prompt=pottery.prompt).predict(questions)
+    report = compare(pottery, [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])
+    print(report)
+    gain = report.difference("fine-tuned", "zero-shot")
+    print(gain)
+    assert gain.low > 0
+    assert gain.p_value < 0.01
+    assert report.difference("fine-tuned", "few-shot").low > 0
+    assert "higher than zero-shot" in str(gain)
+    assert "\n".join(ZeroShot(prompt=pottery.prompt).predict(questions)).encode() == "\n".join(before).encode()
+
+    assert list(report.table.index) == ["zero-shot", "few-shot", "retrieval", "fine-tuned"]
+    assert list(report.table.columns) == [
+        "score", "low", "high", "fit_seconds", "tokens_per_request", "ms_per_request", "trained_parameters",
+    ]  # fmt: skip
+    assert (report.table["low"] <= report.table["score"]).all()
+    assert (report.table["score"] <= report.table["high"]).all()
+    tokens = report.table["tokens_per_request"]
+    assert tokens["fine-tuned"] < tokens["zero-shot"] < tokens["few-shot"]
+    assert len(report.predictions) == 4 * len(pottery.test)
+    shares = report.predictions.groupby("approach")["score"].mean()
+    pd.testing.assert_series_equal(shares, report.table["score"].sort_index(), check_names=False)
+    for shown in (repr(report), report._repr_html_(), repr(report.plot())):
+        assert all(name in shown for name in report.table.index)
+    assert report.plot().png().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="no approach 'tuned'. It has: zero-shot"):
+        report.difference("tuned", "zero-shot")
+
+
+def test_a_hundred_reviews_from_a_csv_are_enough(reviews, tmp_path):
+    path = tmp_path / "reviews.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["input", "output"])
+        for part in (reviews.train, reviews.test):
+            rows.writerows(zip(part["input"], part["output"], strict=True))
+    task = Task.from_csv(path, instruction="Is this film review positive or negative?")
+    assert task.prompt.choices == ("negative", "positive")
+    assert (len(task.train), len(task.test)) == (100, 100)
+    baseline = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    report = compare(task, [ZeroShot(), FineTuned(), baseline])
+    print(report)
+    print(report.difference("fine-tuned", "zero-shot"))
+    assert report.table.score["fine-tuned"] >= 0.78
+    assert list(report.table.index)[2] == "tfidf-vectorizer + logistic-regression"
+    assert report.table.tokens_per_request.iloc[2] == 0
+
+
+def test_fitted_approaches_and_several_of_a_kind(tuned, pottery):
+    report = compare(pottery, [FrozenEstimator(tuned), Retrieval(1), Retrieval(2)])
+    assert list(report.table.index) == ["fine-tuned", "retrieval", "retrieval(passages=2)"]
+    assert report.approaches["fine-tuned"].estimator is tuned
+    assert np.isnan(report.table.fit_seconds["fine-tuned"])
+    assert "–" in report._repr_html_()
+    alone = tuned.predict(pottery.test["input"])
+    of_tuned = report.predictions.query("approach == 'fine-tuned'")
+    assert of_tuned["prediction"].tolist() == alone

@@ -1,0 +1,81 @@
+"""Sharing the prefix changes the work and not the answers."""
+
+import pytest
+import torch
+
+from course_lib.inference import choose, generate
+from course_lib.prompts import Prompt, conversation, encode, encode_answer
+
+EXAMPLES = [("Is ice cold?", "yes"), ("Is fire cold?", "no"), ("What is 0 divided by 0?", "no answer")]
+QUESTIONS = [
+    "Is snow white?",
+    "Can a stone swim, on its own, across a lake in the middle of winter?",
+    "Do birds have wings?",
+    "Is the Moon made of cheese, as people said to children?",
+    "What colour is thought?",
+    "Hot?",
+]
+
+
+def requests(model, examples=EXAMPLES):
+    return [encode(model, conversation("Answer yes, no or no answer.", examples, text)) for text in QUESTIONS]
+
+
+@torch.inference_mode()
+def plain_log_probability(model, request, answer):
+    """One request and one answer at a time, with no cache and no padding."""
+    logits = model.network(torch.tensor([request + answer])).logits[0].float().log_softmax(-1)
+    return sum(logits[len(request) + place - 1, token].item() for place, token in enumerate(answer))
+
+
+@pytest.mark.parametrize("choices", [["yes", "no"], ["yes", "no", "no answer"], ["of course not", "by all means"]])
+def test_choices_get_the_same_log_probabilities_as_one_by_one(exact, choices):
+    options = [encode_answer(exact, choice) for choice in choices]
+    if "no answer" in choices:  # "no" begins "no answer": then the end of the answer counts as well
+        options = [[*option, exact.tokenizer.eos_token_id] for option in options]
+    expected = torch.tensor(
+        [[plain_log_probability(exact, one, option) for option in options] for one in requests(exact)]
+    )
+    for batch_size in (1, 4, 16):
+        torch.testing.assert_close(choose(exact, requests(exact), choices, batch_size), expected, atol=1e-3, rtol=1e-4)
+
+
+def test_texts_are_the_same_as_one_by_one(exact):
+    expected = []
+    for request in requests(exact):
+        written = exact.network.generate(
+            torch.tensor([request]), attention_mask=torch.ones(1, len(request), dtype=torch.long),
+            max_new_tokens=20, do_sample=False, pad_token_id=exact.tokenizer.eos_token_id,
+        )  # fmt: skip
+        expected.append(exact.tokenizer.decode(written[0, len(request) :], skip_special_tokens=True).strip())
+    for batch_size in (1, 4, 16):
+        assert generate(exact, requests(exact), 20, batch_size) == expected
+    assert len(set(expected)) > 1
+
+
+def test_one_request_and_requests_without_a_common_prefix(exact):
+    alone = requests(exact)[:1]
+    assert choose(exact, alone, ["yes", "no"]).shape == (1, 2)
+    unlike = [encode_answer(exact, text) for text in ("The sky is", "Every winter it")]
+    together = choose(exact, unlike, [" blue", " snows"])
+    apart = torch.cat([choose(exact, [one], [" blue", " snows"]) for one in unlike])
+    torch.testing.assert_close(together, apart, atol=1e-3, rtol=1e-4)
+    assert together[0, 0] > together[0, 1]
+    assert together[1, 1] > together[1, 0]
+
+
+def test_choices_are_spelled_out_unless_the_instruction_names_them():
+    assert Prompt("Positive or negative?", ("positive", "negative")).spelled_out() == "Positive or negative?"
+    assert Prompt("How is it?", ("good", "bad")).spelled_out() == "How is it? Answer with one of: good, bad."
+
+
+def test_models_without_a_chat_template_or_a_system_role_are_served(model, monkeypatch):
+    messages = conversation("Be brief.", [("One?", "1")], "Two?")
+    monkeypatch.setattr(model.tokenizer, "chat_template", None)
+    assert model.tokenizer.decode(encode(model, messages)) == "Be brief.\n\nOne?\n\n1\n\nTwo?\n\n"
+    no_system = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        "[{{ m.role }}]{{ m.content }}{% endfor %}"
+    )
+    monkeypatch.setattr(model.tokenizer, "chat_template", no_system)
+    assert model.tokenizer.decode(encode(model, messages)) == "[user]Be brief.\n\nOne?[assistant]1[user]Two?"

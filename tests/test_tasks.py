@@ -1,0 +1,124 @@
+"""Tasks from a learner's own data: what works, and the sentence where something does not."""
+
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_lib import Task, load_task
+
+PAIRS = [("good film", "yes"), ("bad film", "no"), ("fine film", "yes"), ("poor film", "no")]
+
+
+def write(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def rows(count, header="input,output"):
+    return header + "\n" + "".join(f"text number {n},{'yes' if n % 2 else 'no'}\n" for n in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (rows(10, "question,output"), r"mine.csv, row 1: there is no column 'input', only 'question', 'output'. Name"),
+        (rows(10) + ",yes\n", r"mine.csv, row 12: the input is empty. Fill it in or remove the row."),
+        (rows(10) + "text,\n", r"mine.csv, row 12: the output is empty"),
+        ("input,output\na,yes\nb,yes\nc,yes\n", r"mine.csv, rows 2 to 4: every output is 'yes', so there is nothing"),
+        ("input,output\n", r"mine.csv: there are no rows"),
+        ("", r"mine.csv is not a CSV table"),
+        ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv is not a CSV table .*line 4.*save it as CSV again"),
+    ],
+)
+def test_a_csv_that_cannot_be_used_is_named_with_row_and_remedy(tmp_path, text, said):
+    path = write(tmp_path, text)
+    with pytest.raises(ValueError, match=said):
+        Task.from_csv(path)
+    assert path.read_text() == text
+
+
+def test_another_encoding_is_named_with_its_row(tmp_path):
+    path = write(tmp_path, "input,output\nfine,yes\ncafé,no\n", "latin-1")
+    with pytest.raises(ValueError, match="mine.csv, row 3: the file is not in UTF-8. Save it again as CSV UTF-8"):
+        Task.from_csv(path)
+
+
+def test_an_unknown_choice_is_named_with_its_row(tmp_path):
+    with pytest.raises(ValueError, match=r"mine.csv, row 3: the output 'yes' is none of the choices \(no, maybe\)"):
+        Task.from_csv(write(tmp_path, rows(10)), choices=["no", "maybe"])
+    with pytest.raises(ValueError, match=r"films, held-out, row 1: the output 'maybe' is none of the choices"):
+        Task.from_examples("films", "", PAIRS, [("so so", "maybe")], choices=["yes", "no"])
+
+
+def test_the_same_input_on_both_sides_is_refused():
+    with pytest.raises(ValueError, match=r"films: held-out row 2 has the same input as training row 1 \('good film'\)"):
+        Task.from_examples("films", "", PAIRS, [("new", "yes"), ("Good  film", "no")])
+
+
+def test_examples_and_datasets_give_the_same_task():
+    test = [("great film", "yes")]
+    by_pairs = Task.from_examples("films", "Good?", PAIRS, test, choices=["yes", "no"])
+    columns = [dict(zip(("input", "output"), pair, strict=True)) for pair in PAIRS]
+    by_dataset = Task.from_examples("films", "Good?", Dataset.from_list(columns), test, choices=["yes", "no"])
+    assert by_pairs.train.to_list() == by_dataset.train.to_list() == columns
+    assert repr(by_pairs) == "films: 4 training and 1 held-out cases, 2 choices"
+    with pytest.raises(ValueError, match="training dataset has no column 'output', only input. Rename"):
+        Task.from_examples("films", "", Dataset.from_list([{"input": "a"}]), test)
+    with pytest.raises(ValueError, match="films, training: there are no rows"):
+        Task.from_examples("films", "", [], test)
+
+
+def test_the_proposed_split_is_even_seeded_and_without_leaks(tmp_path):
+    doubled = rows(40) + "Text  number 3,yes\n"  # the same input but for case and spacing
+    path = write(tmp_path, "\ufeff" + doubled)
+    task = Task.from_csv(path, instruction="Odd?")
+    assert task.prompt.choices == ("no", "yes")
+    assert task.test["output"].count("no") == 10
+    assert Task.from_csv(path, instruction="Odd?").test.to_list() == task.test.to_list()
+    assert Task.from_csv(path, instruction="Odd?", seed=1).test.to_list() != task.test.to_list()
+    assert len(task.train) + len(task.test) == 41
+    free = Task.from_csv(write(tmp_path, "input,output\n" + "".join(f"{n} plus 1,is {n + 1}\n" for n in range(30))))
+    assert free.prompt.choices is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.text(max_size=8), st.sampled_from(["a", "b", "", " "])), max_size=12), st.binary(max_size=3)
+)
+def test_any_file_gives_a_task_or_a_sentence(tmp_path_factory, pairs, noise):
+    import csv
+
+    path = tmp_path_factory.mktemp("any") / "any.csv"
+    with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
+        csv.writer(file).writerows([("input", "output"), *pairs])
+    with path.open("ab") as file:
+        file.write(noise)
+    before = path.read_bytes()
+    try:
+        task = Task.from_csv(path)
+    except ValueError as error:
+        assert "any.csv" in str(error)
+    else:
+        keys = [{" ".join(text.casefold().split()) for text in part["input"]} for part in (task.train, task.test)]
+        assert not keys[0] & keys[1]
+    assert path.read_bytes() == before
+
+
+def test_built_in_tasks_are_as_the_card_says():
+    pottery, general, reviews = (load_task(name) for name in ("roman-pottery", "general-knowledge", "movie-reviews"))
+    assert len(pottery.documents) == len(pottery.test) == 48
+    assert len(pottery.train) == 144
+    assert len(general.test) == 80
+    assert (len(reviews.train), len(reviews.test)) == (100, 100)
+    for task in (pottery, general, reviews):
+        assert len(set(task.train["input"])) == len(task.train)
+        assert len(set(task.test["input"])) == len(task.test)
+        assert task.source
+        assert task.licence
+    for question, answer in zip(pottery.test["input"], pottery.test["output"], strict=True):
+        assert answer.casefold() not in question.casefold()
+        assert sum(answer.casefold() in fact.casefold() for fact in pottery.documents) >= 1
+    with pytest.raises(ValueError, match="There is no task 'sentiment'. There are: roman-pottery"):
+        load_task("sentiment")

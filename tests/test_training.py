@@ -1,0 +1,132 @@
+"""Training on the split model is training on the whole one, and it leaves the base model alone."""
+
+import _thread
+import hashlib
+import threading
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from course_lib import FineTuned, ZeroShot
+from course_lib.model import embedded_model
+from course_lib.prompts import encode_answer
+from course_lib.training import _pad, _run_trunk, add_adapter, share_weights, split
+
+
+def fingerprint(network):
+    digest = hashlib.sha256()
+    for name, weights in network.named_parameters():
+        digest.update(name.encode())
+        digest.update(weights.contiguous().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def few(exact, pottery):
+    """Ten examples of unlike length, as requests and answers."""
+    approach = FineTuned(prompt=pottery.prompt, model=exact)
+    part = pottery.train[:10]
+    return approach.requests(part["input"]), [encode_answer(exact, answer) for answer in part["output"]]
+
+
+def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few):
+    requests, answers = few
+    adapted = add_adapter(share_weights(exact.network), layers=10, rank=8)
+    generator = torch.Generator().manual_seed(0)
+    trained = {name: weights for name, weights in adapted.named_parameters() if weights.requires_grad}
+    for weights in trained.values():  # LoRA begins at zero, where half of the gradients vanish
+        weights.data = torch.randn(weights.shape, generator=generator) * 0.02
+    trunk, top = split(adapted.get_base_model(), layers=10)
+    loss = top(**_pad(_run_trunk(trunk, exact, requests, answers)))["loss"]
+    loss.backward()
+    of_split = {name: weights.grad.clone() for name, weights in trained.items()}
+    adapted.zero_grad()
+
+    losses = []
+    for request, answer in zip(requests, answers, strict=True):  # one by one, all layers, every position
+        tokens = torch.tensor([[*request, *answer, exact.tokenizer.eos_token_id]])
+        labels = tokens.clone()
+        labels[0, : len(request)] = -100
+        logits = adapted.get_base_model()(tokens).logits[0, :-1]
+        losses.append(torch.nn.functional.cross_entropy(logits, labels[0, 1:], ignore_index=-100, reduction="sum"))
+    whole = sum(losses) / sum(len(answer) + 1 for answer in answers)
+    whole.backward()
+
+    torch.testing.assert_close(loss, whole, atol=1e-4, rtol=1e-4)
+    assert len(trained) == 10 * 7 * 2
+    for name, weights in trained.items():
+        torch.testing.assert_close(of_split[name], weights.grad, atol=1e-4, rtol=1e-2, msg=name)
+
+
+def test_only_the_upper_layers_get_an_adapter(tuned):
+    changes = tuned.weight_changes()
+    assert (changes.loc[:19] == 0).all(axis=None)
+    assert (changes.loc[20:] > 0).all(axis=None)
+    assert tuned.trained_parameters_ == sum(p.numel() for p in tuned.adapter_.parameters() if p.requires_grad)
+
+
+def test_training_is_seeded_and_learns(pottery, tuned):
+    part = pottery.train[:48]
+    again = FineTuned(epochs=2, prompt=pottery.prompt, seed=0).fit(part["input"], part["output"])
+    other = FineTuned(epochs=2, prompt=pottery.prompt, seed=1).fit(part["input"], part["output"])
+    assert again.losses_ == tuned.losses_
+    assert other.losses_ != tuned.losses_
+    assert len(tuned.losses_) == 2 * 48 / 8
+    assert tuned.losses_[-1] < tuned.losses_[0] / 2
+
+
+def test_the_base_model_is_shared_and_never_changed(model, pottery):
+    before = fingerprint(model.network)
+    questions = pottery.test["input"][:8]
+    asked = ZeroShot(prompt=pottery.prompt).predict(questions)
+    part = pottery.train[:16]
+    tuned = FineTuned(epochs=1, prompt=pottery.prompt).fit(part["input"], part["output"])
+    tuned.predict(questions)
+    assert fingerprint(model.network) == before
+    assert ZeroShot(prompt=pottery.prompt).predict(questions) == asked
+    memory = {weights.data_ptr() for weights in model.network.parameters()}
+    own = [name for name, weights in tuned.adapter_.named_parameters() if weights.data_ptr() not in memory]
+    assert all("lora_" in name for name in own)
+
+
+def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(tuned, pottery, model, tmp_path):
+    questions = pottery.test["input"][:12]
+    expected = tuned.predict(questions)
+    tuned.save(tmp_path)
+    saved = {path.name for path in tmp_path.iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
+    assert "/root" not in (tmp_path / "adapter_config.json").read_text()
+    fresh = AutoModelForCausalLM.from_pretrained(embedded_model(), dtype=model.dtype)
+    plain = PeftModel.from_pretrained(fresh, tmp_path).eval()
+    answers = []
+    for request in tuned.requests(questions):
+        tokens = torch.tensor([request])
+        written = plain.generate(
+            input_ids=tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=32, do_sample=False,
+            pad_token_id=model.tokenizer.eos_token_id,
+        )  # fmt: skip
+        answers.append(model.tokenizer.decode(written[0, len(request) :], skip_special_tokens=True).strip())
+    assert answers == expected
+    assert answers != ZeroShot(prompt=pottery.prompt).predict(questions)
+    assert FineTuned(prompt=pottery.prompt).load(tmp_path).predict(questions) == expected
+
+
+def test_the_stop_button_leaves_everything_usable(model, pottery):
+    before = fingerprint(model.network)
+    part = pottery.train[:96]
+    timer = threading.Timer(4, _thread.interrupt_main)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        FineTuned(epochs=50, prompt=pottery.prompt).fit(part["input"], part["output"])
+    assert fingerprint(model.network) == before
+    small = pottery.train[:8]
+    again = FineTuned(epochs=1, prompt=pottery.prompt).fit(small["input"], small["output"])
+    assert len(again.predict(pottery.test["input"][:2])) == 2
+
+
+def test_odd_numbers_of_examples_and_layers(model, pottery):
+    part = pottery.train[:3]
+    whole = FineTuned(layers=99, epochs=1, prompt=pottery.prompt).fit(part["input"], part["output"])
+    assert (whole.weight_changes() > 0).all(axis=None)
