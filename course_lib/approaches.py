@@ -203,7 +203,7 @@ class FineTuned(Approach):
     def save(self, folder: str | Path) -> None:
         """Write the adapter in PEFT's own format: a few MB, which `PeftModel.from_pretrained` reads."""
         check_is_fitted(self)
-        self.adapter_.save_pretrained(folder)
+        self.adapter_.save_pretrained(folder, save_embedding_layers=False)  # none trained, so no hub is asked
 
     def load(self, folder: str | Path) -> FineTuned:
         """Take the adapter from a folder that `save` or PEFT wrote, instead of training one; returns self."""

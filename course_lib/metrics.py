@@ -93,10 +93,14 @@ def difference(
     permutation test.
     """
     truth, first, second = (np.array(values, dtype=object) for values in (y_true, a[1], b[1]))
-    low, high = _bootstrap(
-        lambda rows: metric(truth[rows], first[rows]) - metric(truth[rows], second[rows]), len(truth), seed
-    )
+    mean = metric(truth, first) - metric(truth, second)
     gain = case_scores(metric, truth, first) - case_scores(metric, truth, second)
+    if np.isclose(gain.mean(), mean):  # the score is the mean over cases: resample what is known of each
+        low, high = _bootstrap(lambda rows: gain[rows].mean(), len(truth), seed)
+    else:
+        low, high = _bootstrap(
+            lambda rows: metric(truth[rows], first[rows]) - metric(truth[rows], second[rows]), len(truth), seed
+        )
     if np.isin(gain, (-1, 0, 1)).all():
         decided = int(np.count_nonzero(gain))
         p_value = stats.binomtest(int((gain > 0).sum()), decided).pvalue if decided else 1.0
@@ -104,7 +108,6 @@ def difference(
         p_value = stats.permutation_test(
             (gain,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
         ).pvalue
-    mean = metric(truth, first) - metric(truth, second)
     return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))
 
 

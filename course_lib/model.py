@@ -85,7 +85,7 @@ def _load(name: str) -> LanguageModel:
             f"The model {name!r} is neither a folder with a model on this computer nor to be had from the model hub "
             f"(no network, or a name that does not exist). Check the name, or use the course's own model: {COMMAND}"
         ) from error
-    network.config._name_or_path = name  # what a saved adapter names as its base: never a path of this computer
+    network.name_or_path = name  # what a saved adapter names as its base: never a path of this computer
     network.requires_grad_(False).eval().to(device)
     # Without this, the head's weights are copied once per request wherever only the last token's output is wanted.
     network.get_output_embeddings().register_forward_pre_hook(_contiguous)

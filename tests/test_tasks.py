@@ -53,7 +53,9 @@ def test_an_unknown_choice_is_named_with_its_row(tmp_path):
 
 
 def test_the_same_input_on_both_sides_is_refused():
-    with pytest.raises(ValueError, match=r"films: held-out row 2 has the same input as training row 1 \('good film'\)"):
+    with pytest.raises(
+        ValueError, match=r"films: held-out row 2 has the same input as training row 1 \('Good  film'\)"
+    ):
         Task.from_examples("films", "", PAIRS, [("new", "yes"), ("Good  film", "no")])
 
 

@@ -1,7 +1,8 @@
 """Training on the split model is training on the whole one, and it leaves the base model alone."""
 
-import _thread
 import hashlib
+import json
+import signal
 import threading
 
 import pytest
@@ -10,7 +11,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from course_lib import FineTuned, ZeroShot
-from course_lib.model import embedded_model
+from course_lib.model import HUB_ID, embedded_model
 from course_lib.prompts import encode_answer
 from course_lib.training import _pad, _run_trunk, add_adapter, share_weights, split
 
@@ -97,7 +98,7 @@ def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(tuned, potte
     tuned.save(tmp_path)
     saved = {path.name for path in tmp_path.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
-    assert "/root" not in (tmp_path / "adapter_config.json").read_text()
+    assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == HUB_ID
     fresh = AutoModelForCausalLM.from_pretrained(embedded_model(), dtype=model.dtype)
     plain = PeftModel.from_pretrained(fresh, tmp_path).eval()
     answers = []
@@ -113,13 +114,22 @@ def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(tuned, potte
     assert FineTuned(prompt=pottery.prompt).load(tmp_path).predict(questions) == expected
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a signal that Python dropped
 def test_the_stop_button_leaves_everything_usable(model, pottery):
     before = fingerprint(model.network)
     part = pottery.train[:96]
-    timer = threading.Timer(4, _thread.interrupt_main)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        FineTuned(epochs=50, prompt=pottery.prompt).fit(part["input"], part["output"])
+    stopped = threading.Event()
+
+    def press_stop():  # Jupyter's button sends this signal; now and then one lands where Python drops it
+        while not stopped.wait(3):
+            signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=press_stop).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            FineTuned(epochs=50, prompt=pottery.prompt).fit(part["input"], part["output"])
+    finally:
+        stopped.set()
     assert fingerprint(model.network) == before
     small = pottery.train[:8]
     again = FineTuned(epochs=1, prompt=pottery.prompt).fit(small["input"], small["output"])
@@ -128,5 +138,5 @@ def test_the_stop_button_leaves_everything_usable(model, pottery):
 
 def test_odd_numbers_of_examples_and_layers(model, pottery):
     part = pottery.train[:3]
-    whole = FineTuned(layers=99, epochs=1, prompt=pottery.prompt).fit(part["input"], part["output"])
+    whole = FineTuned(layers=99, epochs=2, prompt=pottery.prompt).fit(part["input"], part["output"])
     assert (whole.weight_changes() > 0).all(axis=None)

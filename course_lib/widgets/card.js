@@ -106,10 +106,10 @@ function render({ model, el }) {
     }
     summary.textContent = model.get("summary");
   }
-  model.on("change:state", update);
+  model.on("change:state change:summary", update);
   update();
   el.append(root);
-  return () => model.off("change:state", update);
+  return () => model.off("change:state change:summary", update);
 }
 
 export default { render };

@@ -1,0 +1,226 @@
+"""The interactive parts as a person meets them: JupyterLab in a real browser, by keyboard.
+
+Needs Chromium (Debian: apt-get install chromium; elsewhere name it in the environment variable CHROMIUM). Without it
+these tests are skipped, except in continuous integration (CI=true), where they fail.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
+
+COURSE = Path(__file__).parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+LESSON = "01-why-fine-tune"
+CELLS = [
+    "from course_lib.widgets import predict, progress, quiz",
+    f'quiz("{LESSON}")',
+    'predict("00-start-here/order", "In which order?", options=["zero-shot", "few-shot"], order=True)',
+    """from course_lib.widgets.quiz import Quiz
+evil = "<img src=x onerror='window.hacked = true'><script>window.hacked = true</script>"
+Quiz("evil", [{"id": kind, "heading": evil, "question": evil, "type": kind, "answers": [
+    {"answer": evil, "correct": True, "feedback": evil}, {"type": "default", "answer": evil, "correct": False,
+    "feedback": evil}]} for kind in ("multiple_choice", "many_choice", "string")])""",
+    "progress()",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM and not os.environ.get("CI"):
+        pytest.skip("there is no chromium: the tests in a browser are left out")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab as `make lab` starts it, in a folder with one small notebook; yields the notebook's address."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "small.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex()
+    environment = os.environ | {
+        "COURSE_PROGRESS": str(folder / "progress.json"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_TOKEN": token,
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(120):
+            time.sleep(0.5)
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={token}").close()
+                break
+            except OSError:
+                continue
+        yield f"http://127.0.0.1:{port}/lab/tree/small.ipynb?token={token}&reset", folder
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def menu(page, name, entry):
+    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile(f"^{name}$")).click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^{entry}$")).click()
+
+
+def run_all(page):
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    menu(page, "Run", "Run All Cells")
+    expect(page.get_by_role("region", name="Course progress")).to_be_visible(timeout=120_000)
+
+
+def question(page, number):
+    return page.get_by_role("region", name="Quiz").first.locator("fieldset").nth(number - 1)
+
+
+def serious(page):
+    """axe-core's serious and critical findings inside the course's own outputs."""
+    found = Axe().run(page, context={"include": [[".course-card"]]}).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def test_a_quiz_by_keyboard_survives_reload_and_restart(browser, lab):
+    address, folder = lab
+    page = browser.new_page(viewport={"width": 1200, "height": 2600})
+    elsewhere = []
+    page.on("request", lambda request: elsewhere.append(request.url))
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook")
+    run_all(page)
+
+    first = question(page, 1)
+    radios = first.get_by_role("radio")
+    assert len({radio.get_attribute("name") for radio in radios.all()}) == 1
+    radios.first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")  # one tab stop a group: the next one is the button
+    assert page.evaluate("document.activeElement.textContent") == "Check"
+    page.keyboard.press("Enter")
+    expect(first.get_by_role("status")).to_contain_text("Not yet. Fine-tuning keeps the size.")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("ArrowDown")
+    expect(radios.nth(1)).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(first.get_by_role("status")).to_contain_text("Right. That is the point")
+    expect(page.get_by_text("1 of 6 right")).to_be_visible()
+
+    # An answer that is still being written stays while another one is judged.
+    number = question(page, 4).get_by_role("textbox")
+    number.fill("0.6")
+    question(page, 5).get_by_role("checkbox").nth(1).check()
+    question(page, 5).get_by_role("button").click()
+    expect(question(page, 5).get_by_role("status")).to_contain_text("Not yet.")
+    expect(number).to_have_value("0.6")
+    number.press("Enter")
+    expect(question(page, 4).get_by_role("status")).to_contain_text("Right.")
+
+    order = page.get_by_role("region", name="Predict")
+    order.get_by_role("combobox").nth(0).select_option("few-shot")
+    order.get_by_role("combobox").nth(1).select_option("zero-shot")
+    order.get_by_role("button", name="Commit").click()
+    expect(order.get_by_text("Your guess: few-shot, then zero-shot")).to_be_visible()
+
+    def still_there():
+        expect(question(page, 1).get_by_role("radio").nth(1)).to_be_checked()
+        expect(question(page, 1).get_by_role("status")).to_contain_text("Right.")
+        expect(question(page, 4).get_by_role("textbox")).to_have_value("0.6")
+        expect(page.get_by_text("2 of 6 right")).to_be_visible()
+        expect(page.get_by_text("Your guess: few-shot, then zero-shot")).to_be_visible()
+
+    menu(page, "File", "Save Notebook")
+    page.reload()
+    page.wait_for_selector(".jp-Notebook")
+    run_all(page)
+    still_there()
+    menu(page, "Kernel", "Restart Kernel and Clear Outputs of All Cells…")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    expect(page.get_by_role("region", name="Course progress")).to_have_count(0)
+    run_all(page)
+    still_there()
+
+    kept = json.loads((folder / "progress.json").read_text())["entries"]
+    assert [entry["right"] for entry in kept[f"{LESSON}/quiz/primary-benefit"]] == [False, True]
+
+    # What a quiz file says is shown as text, and nothing of it runs.
+    expect(page.get_by_text("<img src=x onerror=", exact=False).first).to_be_visible()
+    evil = page.get_by_role("region", name="Quiz").nth(1)
+    evil.get_by_role("radio").first.check()
+    evil.get_by_role("button", name="Check").first.click()
+    expect(evil.get_by_role("status").first).to_contain_text("<img src=x")
+    assert page.evaluate("window.hacked") is None
+    assert evil.locator("img, script").count() == 0
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download my progress").click()
+    assert (
+        json.loads(Path(download.value.path()).read_text())["entries"]
+        == kept | json.loads((folder / "progress.json").read_text())["entries"]
+    )
+    page.get_by_label("Restore from a file").set_input_files(download.value.path())
+    expect(page.get_by_text("0 entries restored")).to_be_visible()
+
+    light = serious(page)
+    page.evaluate("document.body.dataset.jpThemeLight")
+    menu_path = page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Settings$"))
+    menu_path.click()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
+    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^JupyterLab Dark$")).click()
+    expect(page.locator("body[data-jp-theme-light=false]")).to_be_visible()
+    time.sleep(1)
+    screenshots = COURSE / "screenshots"
+    screenshots.mkdir(exist_ok=True)
+    page.screenshot(path=screenshots / "quiz-dark.png")
+    assert (light, serious(page)) == ([], [])
+    assert [
+        url for url in elsewhere if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
+    ] == []
+    page.close()
+
+
+def test_stored_output_shows_html_of_a_quiz_as_text():
+    evil = "<img src=x onerror=alert(1)>"
+    answers = [{"answer": evil, "correct": True, "feedback": evil}]
+    card = Quiz("evil", [{"id": "a", "question": evil, "type": "multiple_choice", "answers": answers}])
+    assert "<img" not in card._repr_mimebundle_()[0]["text/html"]
+
+
+@pytest.mark.parametrize("path", sorted(QUIZZES.glob("*.json")), ids=lambda path: path.stem)
+def test_the_unmodified_package_jupyterquiz_shows_every_file(browser, path, monkeypatch):
+    from jupyterquiz.dynamic import display
+
+    shown = []
+    monkeypatch.setattr(display, "display", shown.append)
+    display.display_quiz(str(path), shuffle_answers=False)
+    page = browser.new_page()
+    faults = []
+    page.on("pageerror", faults.append)
+    html, javascript = (part.data for part in shown)
+    page.set_content(f"{html}<script type='module'>{javascript}</script>")
+    for asked in load_quiz(path.stem):
+        expect(page.get_by_text(asked["question"])).to_be_visible()
+    assert not faults
+    page.close()
