@@ -69,11 +69,12 @@ function render({ model, el }) {
   root.addEventListener("keydown", (event) => event.stopPropagation());
   root.append(make("p", { class: "title" }, model.get("title")));
 
+  const several = model.get("questions").length > 1;
   const questions = model.get("questions").map((question, place) => {
     const control = kinds[question.kind](question, `card${card}-question${place}`);
     const feedback = make("p", { class: "feedback", role: "status", "aria-live": "polite" });
     const button = make("button", { type: "submit" }, model.get("button"));
-    const form = make("form", {}, make("fieldset", {}, make("legend", {}, `${place + 1}. ${question.text}`), control.node, button, feedback));
+    const form = make("form", {}, make("fieldset", {}, make("legend", {}, several ? `${place + 1}. ${question.text}` : question.text), control.node, button, feedback));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const answer = control.read();
