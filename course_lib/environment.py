@@ -6,7 +6,6 @@ import time
 
 import pandas as pd
 import psutil
-import torch
 
 from .approaches import FineTuned
 from .model import load_model
@@ -33,8 +32,8 @@ def check_environment() -> pd.DataFrame:
         "Python": platform.python_version(),
         "processor cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory free": f"{memory.available / 1e9:.1f} GB of {memory.total / 1e9:.1f} GB (a lesson needs 2 GB)",
-        "model": repr(model),
-        "threads": torch.get_num_threads(),
+        "model": model.name.rpartition("/")[2],
+        "computes in": f"{str(model.dtype).removeprefix('torch.')}, on the {model.device.type}",
         "lesson 01's fine-tuning": f"about {estimate:.0f} s",
     }
     return pd.DataFrame({"here": rows})
