@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -24,10 +25,12 @@ def _peak(process: psutil.Process) -> float:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item):
     if item.path.suffix == ".ipynb":
-        for child in psutil.Process().children():
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
-                peaks[item.path.name] = max(peaks.get(item.path.name, 0), _peak(child))
-        assert peaks[item.path.name] < LIMIT, f"{item.path.name} needed {peaks[item.path.name] / 1e9:.2f} GB of memory"
+        name = item.path.name
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error, OSError):  # it may have ended meanwhile
+                if "ipykernel_launcher" in " ".join(child.cmdline()):
+                    peaks[name] = max(peaks.get(name, 0), _peak(child))
+        assert peaks.get(name, 0) < LIMIT, f"{name} needed {peaks[name] / 1e9:.2f} GB of memory"
     return (yield)
 
 

@@ -10,7 +10,7 @@ def fetch(_: argparse.Namespace) -> list[str]:
     from . import fetch, model, tasks
 
     try:
-        print(f"The model is ready in {model.embedded_model()}")
+        print(f"The model is ready. {model.load_model()}")
         fetch.fetch(tasks.IMDB)
     except fetch.FetchError as error:
         return [str(error)]
@@ -42,7 +42,7 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
         except (OSError, ValueError) as error:
             faults.append(f"{path}: {error}")
         else:
-            tables.append(table.reset_index().assign(file=path.stem))
+            tables.append(table.reset_index().assign(file=str(path)))
     if tables:
         pd.concat(tables).to_csv(arguments.to, index=False)
         print(f"{len(tables)} files are in {arguments.to}")

@@ -13,6 +13,7 @@ the task by `compare`; used alone, it means no instruction, no documents, `load_
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -152,7 +153,7 @@ class Retrieval(Approach):
 class FineTuned(Approach):
     """Change the model: LoRA matrices beside the weights of its upper `layers` layers, trained on the examples.
 
-    After `fit`: `adapter_` (a `peft.PeftModel`), `losses_` (one a step) and `trained_parameters_`.
+    After `fit`: `adapter_` (a `peft.PeftModel`), `losses_` (one a step), `fit_seconds_` and `trained_parameters_`.
     """
 
     name = "fine-tuned"
@@ -178,6 +179,7 @@ class FineTuned(Approach):
         self.seed = seed
 
     def fit(self, X: Sequence[str], y: Sequence[str]) -> FineTuned:
+        start = time.perf_counter()
         adapter, self.losses_ = fine_tune(
             self._model,
             self.requests(X),
@@ -189,6 +191,7 @@ class FineTuned(Approach):
             batch_size=self.batch_size,
             seed=self.seed or 0,
         )
+        self.fit_seconds_ = time.perf_counter() - start
         return self._use(adapter)
 
     def requests(self, X: Sequence[str]) -> list[Tokens]:

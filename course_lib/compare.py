@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
+from math import nan
 
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
@@ -26,7 +27,7 @@ def compare(
     parameter called `prompt`, `documents`, `model` or `seed` that an approach leaves None is taken from the task and
     from here. Wrap one that is fitted already in `sklearn.frozen.FrozenEstimator` and it is scored as it is.
     """
-    if not isinstance(model, LanguageModel) and any(isinstance(_inner(one), Approach) for one in approaches):
+    if not isinstance(model, LanguageModel) and any(getattr(_inner(one), "model", 1) is None for one in approaches):
         model = load_model(model)  # before any clock starts
     given = {"prompt": task.prompt, "documents": task.documents, "model": model, "seed": seed}
     inputs, answers = list(task.train["input"]), list(task.train["output"])
@@ -49,10 +50,10 @@ def compare(
             "score": task.metric(truth, predicted),
             "low": low,
             "high": high,
-            "fit_seconds": float("nan") if isinstance(estimator, FrozenEstimator) else ready - start,
+            "fit_seconds": _fit_seconds(estimator, ready - start),
             "tokens_per_request": _tokens(_inner(estimator), questions, predicted),
             "ms_per_request": (done - ready) / len(questions) * 1000,
-            "trained_parameters": getattr(_inner(estimator), "trained_parameters_", float("nan")),
+            "trained_parameters": getattr(_inner(estimator), "trained_parameters_", nan),
         }
         predictions.append(
             pd.DataFrame(
@@ -68,6 +69,11 @@ def compare(
         )
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("approach")
     return Report(task, table, pd.concat(predictions, ignore_index=True), fitted, seed)
+
+
+def _fit_seconds(estimator: BaseEstimator, measured: float) -> float:
+    """What was measured, or of a frozen one what it measured itself when it was fitted."""
+    return getattr(estimator.estimator, "fit_seconds_", nan) if isinstance(estimator, FrozenEstimator) else measured
 
 
 def _inner(approach: BaseEstimator) -> BaseEstimator:

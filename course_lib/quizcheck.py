@@ -20,9 +20,16 @@ def check(quizzes: Path = QUIZZES, notebooks: Path = NOTEBOOKS) -> list[str]:
     faults = []
     for path in sorted(quizzes.glob("*.json")):
         try:
-            questions[path.name] = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             faults.append(f"{path.name} is not JSON ({error}): mend it there.")
+            continue
+        if isinstance(found, list) and all(isinstance(question, dict) for question in found):
+            questions[path.name] = found
+        else:
+            faults.append(f"{path.name} is not a list of questions.")
+    missing = {path.stem for path in notebooks.glob("*.ipynb")} - {path.stem for path in quizzes.glob("*.json")}
+    faults += [f"{lesson}.ipynb has no quiz." for lesson in sorted(missing)]
     for name, asked in questions.items():
         headings = _headings(notebooks / f"{Path(name).stem}.ipynb")
         if not 4 <= len(asked) <= 6:
@@ -34,7 +41,7 @@ def check(quizzes: Path = QUIZZES, notebooks: Path = NOTEBOOKS) -> list[str]:
         for number, question in enumerate(asked, start=1):
             where = f"{name}, question {number}"
             faults += [f"{where}: {fault}" for fault in _faults(question, headings)]
-    return faults + list(_guessable(list(chain.from_iterable(questions.values()))))
+    return faults or list(_guessable(list(chain.from_iterable(questions.values()))))
 
 
 def _headings(notebook: Path) -> set[str]:
@@ -59,9 +66,14 @@ def _faults(question: dict, headings: set[str]) -> Iterator[str]:
     for number, answer in enumerate(answers, start=1):
         if not answer.get("feedback"):
             yield f"answer {number} has no feedback."
-        wanted = {"feedback"} if answer.get("type") == "default" else {"feedback", "correct"}
-        if not wanted <= answer.keys() or not {"answer", "value", "range", "type"} & answer.keys():
-            yield f"answer {number} lacks {', '.join(sorted(wanted - answer.keys())) or 'what is answered'}."
+        if answer.get("type") == "default":
+            continue
+        if not isinstance(answer.get("correct"), bool):
+            yield f"answer {number} does not say whether it is correct."
+        if question["type"] != "numeric" and not isinstance(answer.get("answer"), str):
+            yield f"answer {number} has no text under 'answer'."
+        if question["type"] == "numeric" and not _is_numeric(answer):
+            yield f"answer {number} has neither a number under 'value' nor two under 'range'."
     right = sum(bool(answer.get("correct")) for answer in answers)
     if question["type"] == "multiple_choice" and right != 1:
         yield f"{right} answers are correct; a choice has one. Or make it many_choice."
@@ -69,6 +81,12 @@ def _faults(question: dict, headings: set[str]) -> Iterator[str]:
         yield "no answer is correct."
     if question["type"] in ("numeric", "string") and not any(answer.get("type") == "default" for answer in answers):
         yield "there is no default answer, for whatever else is written."
+
+
+def _is_numeric(answer: dict) -> bool:
+    numbers = answer.get("range", [answer.get("value")])
+    wanted = 2 if "range" in answer else 1
+    return len(numbers) == wanted and all(isinstance(number, int | float) for number in numbers)
 
 
 def _guessable(questions: list[dict]) -> Iterator[str]:

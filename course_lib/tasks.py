@@ -70,6 +70,11 @@ class Task:
         for part, what in ((train, f"{name}, training"), (test, f"{name}, held-out")):
             _check_cells(part, what, first_row=1)
             _check_choices(part, what, choices, first_row=1)
+        if choices and train["output"].nunique() == 1:
+            raise ValueError(
+                f"{name}, training rows 1 to {len(train)}: every output is {train['output'][0]!r}, so there is nothing "
+                f"to learn. Add examples of the other choices."
+            )
         known = {_key(text): row for row, text in enumerate(train["input"], start=1)}
         for row, text in enumerate(test["input"], start=1):
             if _key(text) in known:
@@ -129,12 +134,18 @@ class Task:
         keys = rows["input"].map(_key)
         unique = rows.loc[~keys.duplicated()]
         rarest = unique["output"].value_counts().min()
-        _, held_out = train_test_split(
-            unique,
-            test_size=test_size,
-            random_state=seed,
-            stratify=unique["output"] if choices and rarest > 1 else None,
-        )
+        try:
+            _, held_out = train_test_split(
+                unique,
+                test_size=test_size,
+                random_state=seed,
+                stratify=unique["output"] if choices and rarest > 1 else None,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{path.name}, rows 2 to {len(rows) + 1}: {len(unique)} different inputs are too few to hold out "
+                f"{test_size:.0%} of them. Add rows or change test_size=…"
+            ) from error
         is_test = keys.isin(held_out["input"].map(_key))
         return cls.from_examples(
             path.stem, instruction, _pairs(rows[~is_test]), _pairs(rows[is_test]), choices, documents, metric,
@@ -214,9 +225,14 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"spreadsheet's save dialogue)."
         ) from error
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path.name} is not a CSV table ({str(error).strip()}): save it as CSV again.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a column without a name for row labels
+        raise ValueError(
+            f"{path.name}, row 2: it has more cells than row 1 has names. Put quotes around a text that holds a comma."
+        )
+    return table
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -231,8 +247,9 @@ def _frame(pairs: Pairs, what: str) -> pd.DataFrame:
                 f"The {what} dataset has no column {sorted(missing)[0]!r}, only {', '.join(pairs.column_names)}. "
                 f"Rename yours: dataset.rename_column(old, new)."
             )
-        return pairs.to_pandas()[["input", "output"]].astype(str)
-    return pd.DataFrame(list(pairs), columns=["input", "output"], dtype=str)
+        pairs = zip(pairs["input"], pairs["output"], strict=True)
+    rows = [("" if text is None else str(text) for text in pair) for pair in pairs]
+    return pd.DataFrame(rows, columns=["input", "output"], dtype=str)
 
 
 def _check_cells(rows: pd.DataFrame, what: str, first_row: int) -> None:

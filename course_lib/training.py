@@ -63,6 +63,7 @@ def fine_tune(
                 per_device_train_batch_size=batch_size,
                 train_sampling_strategy="group_by_length",
                 remove_unused_columns=False,
+                dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
                 seed=seed,
                 use_cpu=model.device.type == "cpu",
                 logging_steps=1,

@@ -66,7 +66,7 @@ def test_few_shot_draws_evenly_over_the_choices(reviews):
 
 def test_retrieval_finds_the_fact_and_says_when_there_is_nothing_to_search(pottery):
     approach = Retrieval(documents=pottery.documents).fit([], [])
-    found = approach.search(["What scratches in the glirarium?"])[0]
+    found = approach.search(["Glirarium?"])[0]
     assert len(found) == 3
     assert "glirarium" in found[0]
     assert len(Retrieval(passages=9, documents=["one", "two"]).fit([], []).search(["two"])[0]) == 2
@@ -128,8 +128,7 @@ def test_fitted_approaches_and_several_of_a_kind(tuned, pottery):
     report = compare(pottery, [FrozenEstimator(tuned), Retrieval(1), Retrieval(2)])
     assert list(report.table.index) == ["fine-tuned", "retrieval", "retrieval(passages=2)"]
     assert report.approaches["fine-tuned"].estimator is tuned
-    assert np.isnan(report.table.fit_seconds["fine-tuned"])
-    assert "–" in report._repr_html_()
+    assert report.table.fit_seconds["fine-tuned"] == tuned.fit_seconds_
     alone = tuned.predict(pottery.test["input"])
     of_tuned = report.predictions.query("approach == 'fine-tuned'")
     assert of_tuned["prediction"].tolist() == alone

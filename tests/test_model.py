@@ -15,7 +15,7 @@ from course_lib import fetch, load_model
 from course_lib import model as model_module
 from course_lib.fetch import FetchError, PackagedFile, sha256
 from course_lib.inference import generate
-from course_lib.model import EMBEDDED, HUB_ID, _intact, best_dtype, embedded_model
+from course_lib.model import DEFAULT, EMBEDDED, HUB_ID, _intact, best_dtype, embedded_model
 from course_lib.prompts import conversation, encode
 
 CONVERTED = embedded_model()
@@ -142,5 +142,5 @@ def test_without_pip_the_hub_is_asked(empty_cache, monkeypatch):
     monkeypatch.setattr(model_module, "has_pip", lambda: False)
     monkeypatch.setattr(model_module.AutoModelForCausalLM, "from_pretrained", refuse)
     with pytest.raises(FetchError, match="hub"):
-        model_module._load.__wrapped__(HUB_ID)
+        model_module._load.__wrapped__(DEFAULT)
     assert asked == [HUB_ID]

@@ -27,10 +27,10 @@ def test_an_entry_is_on_the_disk_when_append_returns(tmp_path):
 
 def test_a_damaged_file_is_set_aside_and_named(tmp_path, capsys):
     path = tmp_path / "progress.json"
-    for damage in ('{"entries": {', "[]", '{"entries": {"a": [{"no": "time"}]}}', "\x00"):
+    for damage in ('{"entries": {', "[]", '{"entries": {"a": [{"time": "x"}]}}', "\x00"):
         path.write_text(damage)
         progress.append("lesson/quiz/a", answer=1)
-        (aside,) = tmp_path.glob("progress-damaged-*.json")
+        (aside,) = tmp_path.glob("progress.json.damaged-*")
         assert aside.read_text() == damage
         assert f"It is kept as {aside.name}" in capsys.readouterr().err
         assert len(progress.entries()["lesson/quiz/a"]) == 1
@@ -88,7 +88,7 @@ def test_a_kill_at_any_moment_loses_no_accepted_answer(tmp_path):
         assert accepted <= len(kept) <= accepted + 1
         assert [entry["answer"] for entry in kept] == [number % 4 for number in range(len(kept))]
         total += accepted
-    assert not list(tmp_path.glob("progress-damaged*"))
+    assert not list(tmp_path.glob("progress.json.damaged-*"))
     print(f"{KILLS} kills, {total} accepted answers, 0 lost")
 
 
@@ -119,4 +119,4 @@ def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):
     assert "bob.json: This is not a progress file" in capsys.readouterr().err
     lines = table.read_text().splitlines()
     assert lines[0] == "lesson,quiz,exercises,predictions,minutes,file"
-    assert "01-why-fine-tune,1 of 6,0 of 1,0,0,ada" in lines
+    assert f"01-why-fine-tune,1 of 6,0 of 1,0,0,{ada}" in lines

@@ -1,15 +1,16 @@
 """Quiz files are sound, graded as documented, and shown as text."""
 
 import json
+import re
 import shutil
 
 import pytest
 
 from course_lib import progress
 from course_lib.__main__ import main
-from course_lib.quizcheck import NOTEBOOKS, check
+from course_lib.quizcheck import NOTEBOOKS, _faults, check
 from course_lib.widgets import predict, quiz
-from course_lib.widgets.quiz import QUIZZES, grade, load_quiz
+from course_lib.widgets.quiz import KINDS, QUIZZES, grade, load_quiz
 
 LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 SOURCE_CHECKS = {
@@ -46,6 +47,10 @@ def test_every_lesson_has_a_sound_quiz(capsys):
         (lambda q: q[0].update(heading="Nowhere"), "question 1: its lesson has no heading 'Nowhere'"),
         (lambda q: q[0]["answers"][0].update(correct=True), "question 1: 2 answers are correct; a choice has one"),
         (lambda q: q[0].update(type="essay"), "question 1: the type 'essay' is none of multiple_choice"),
+        (lambda q: q[0]["answers"][0].pop("correct"), "answer 1 does not say whether it is correct."),
+        (lambda q: q[0]["answers"][0].pop("answer"), "answer 1 has no text under 'answer'."),
+        (lambda q: q[3]["answers"][0].update(value="many"), "answer 1 has neither a number under 'value'"),
+        (lambda q: q.append("?"), "01-why-fine-tune.json is not a list of questions."),
         (lambda q: q[0].pop("id"), "question 1: there is no 'id'."),
         (lambda q: q[1].update(id=q[0]["id"]), "the id 'primary-benefit' stands more than once."),
         (lambda q: q[3]["answers"].pop(), "question 4: there is no default answer"),
@@ -55,6 +60,14 @@ def test_every_lesson_has_a_sound_quiz(capsys):
 def test_the_checker_refuses(copies, alter, said):
     change(copies, "01-why-fine-tune", alter)
     assert any(said in fault for fault in check(copies)), check(copies)
+
+
+def test_the_examples_in_the_documentation_are_sound():
+    text = (QUIZZES / "README.md").read_text(encoding="utf-8")
+    examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)]
+    assert [example["type"] for example in examples] == list(KINDS)
+    for example in examples:
+        assert list(_faults(example, {example["heading"]})) == []
 
 
 def test_the_checker_refuses_keys_that_can_be_guessed(copies):
@@ -129,13 +142,16 @@ def test_answers_are_kept_and_come_back():
     card.answer("share-trained", "many")
     assert "not a number" in card.state["share-trained"]["feedback"]
     again = quiz("01-why-fine-tune")
-    assert again.state["primary-benefit"] == card.state["primary-benefit"]
+    for what in ("answer", "verdict", "feedback"):
+        assert again.state["primary-benefit"][what] == card.state["primary-benefit"][what]
     assert again.state["primary-benefit"]["tries"] == 2
     assert "share-trained" not in again.state
     again.reset()
     assert quiz("01-why-fine-tune").state == again.state == {}
+    again.answer("primary-benefit", 2)
+    assert quiz("01-why-fine-tune").state["primary-benefit"]["tries"] == 1
     kept = progress.entries("01-why-fine-tune/quiz/primary-benefit")["01-why-fine-tune/quiz/primary-benefit"]
-    assert [entry.get("answer") for entry in kept] == [0, 1, None]  # starting over loses nothing
+    assert [entry.get("answer") for entry in kept] == [0, 1, None, 2]  # starting over loses nothing
 
 
 def test_the_page_gets_no_key_and_the_stored_output_shows_text():
@@ -156,6 +172,9 @@ def test_predictions_are_kept_and_revealed():
     assert guess.guess is None
     guess.answer("x", "0.25")
     assert predict("00-start-here/x", "How many?").guess == 0.25
+    guess.answer("x", "50")
+    assert guess.guess == 0.25  # a slip does not undo what was committed
+    assert "between 0 and 1" in guess.state["x"]["feedback"]
     order = predict("00-start-here/y", "In which order?", options=["a", "b", "c"], order=True)
     order.answer("y", [2, 2, 1])
     assert order.guess is None

@@ -29,6 +29,8 @@ def rows(count, header="input,output"):
         ("input,output\na,yes\nb,yes\nc,yes\n", r"mine.csv, rows 2 to 4: every output is 'yes', so there is nothing"),
         ("input,output\n", r"mine.csv: there are no rows"),
         ("", r"mine.csv is not a CSV table"),
+        ("input,output\na, b,yes\nc, d,no\n", r"mine.csv, row 2: it has more cells than row 1 has names. Put quotes"),
+        ("input,output\na,yes\na,no\n", r"mine.csv, rows 2 to 3: 1 different inputs are too few to hold out 50%"),
         ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv is not a CSV table .*line 4.*save it as CSV again"),
     ],
 )
@@ -68,6 +70,10 @@ def test_examples_and_datasets_give_the_same_task():
     assert repr(by_pairs) == "films: 4 training and 1 held-out cases, 2 choices"
     with pytest.raises(ValueError, match="training dataset has no column 'output', only input. Rename"):
         Task.from_examples("films", "", Dataset.from_list([{"input": "a"}]), test)
+    with pytest.raises(ValueError, match="films, held-out, row 1: the output is empty"):
+        Task.from_examples("films", "", PAIRS, [("new", None)])
+    with pytest.raises(ValueError, match="films, training rows 1 to 2: every output is 'yes'"):
+        Task.from_examples("films", "", PAIRS[::2], test, choices=["yes", "no"])
     with pytest.raises(ValueError, match="films, training: there are no rows"):
         Task.from_examples("films", "", [], test)
 

@@ -92,26 +92,31 @@ def test_the_base_model_is_shared_and_never_changed(model, pottery):
     assert all("lora_" in name for name in own)
 
 
-def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(tuned, pottery, model, tmp_path):
-    questions = pottery.test["input"][:12]
+def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(exact, pottery, tmp_path):
+    """In float32: in bfloat16 a batch rounds otherwise than a single request, and now and then a word changes."""
+    part, questions = pottery.train[:48], pottery.test["input"][:12]
+    tuned = FineTuned(epochs=2, prompt=pottery.prompt, model=exact).fit(part["input"], part["output"])
     expected = tuned.predict(questions)
     tuned.save(tmp_path)
     saved = {path.name for path in tmp_path.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == HUB_ID
-    fresh = AutoModelForCausalLM.from_pretrained(embedded_model(), dtype=model.dtype)
+    fresh = AutoModelForCausalLM.from_pretrained(embedded_model(), dtype=torch.float32)
     plain = PeftModel.from_pretrained(fresh, tmp_path).eval()
     answers = []
     for request in tuned.requests(questions):
         tokens = torch.tensor([request])
         written = plain.generate(
-            input_ids=tokens, attention_mask=torch.ones_like(tokens), max_new_tokens=32, do_sample=False,
-            pad_token_id=model.tokenizer.eos_token_id,
-        )  # fmt: skip
-        answers.append(model.tokenizer.decode(written[0, len(request) :], skip_special_tokens=True).strip())
+            input_ids=tokens,
+            attention_mask=torch.ones_like(tokens),
+            max_new_tokens=32,
+            do_sample=False,
+            pad_token_id=exact.tokenizer.eos_token_id,
+        )
+        answers.append(exact.tokenizer.decode(written[0, len(request) :], skip_special_tokens=True).strip())
     assert answers == expected
-    assert answers != ZeroShot(prompt=pottery.prompt).predict(questions)
-    assert FineTuned(prompt=pottery.prompt).load(tmp_path).predict(questions) == expected
+    assert answers != ZeroShot(prompt=pottery.prompt, model=exact).predict(questions)
+    assert FineTuned(prompt=pottery.prompt, model=exact).load(tmp_path).predict(questions) == expected
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a signal that Python dropped

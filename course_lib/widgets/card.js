@@ -82,6 +82,8 @@ function render({ model, el }) {
         feedback.className = "feedback";
         feedback.textContent = "Choose or write an answer first.";
       } else {
+        feedback.className = "feedback";
+        feedback.textContent = "Waiting for the kernel. If this stays, run this cell again and then answer.";
         model.send({ id: question.id, answer });
       }
     });

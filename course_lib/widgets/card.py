@@ -29,13 +29,15 @@ class Card(anywidget.AnyWidget):
     def __init__(self, key: str, questions: list[dict[str, Any]], **traits: Any):
         """`key` is `lesson/kind`; `questions` hold id, kind (choice, several, order, number, text), text, options."""
         self._key = key
+        self._shown = 0
         super().__init__(questions=questions, **traits)
         kept = progress.entries(f"{key}/")
         for question in questions:
-            tries = kept.get(f"{key}/{question['id']}", [])
-            if tries and not tries[-1].get("reset"):
-                since = [entry for entry in tries if not entry.get("reset")]
-                self._show(question["id"], tries[-1]["answer"], len(since))
+            tries = []  # since the learner last started over
+            for entry in kept.get(f"{key}/{question['id']}", []):
+                tries = [] if entry.get("reset") else [*tries, entry]
+            if tries and "answer" in tries[-1]:
+                self._show(question["id"], tries[-1]["answer"], len(tries))
         self._count()
         self.on_msg(lambda _widget, message, _buffers: self._receive(message))
 
@@ -49,14 +51,18 @@ class Card(anywidget.AnyWidget):
 
     def answer(self, id: str, answer: Answer) -> None:
         """Answer the question `id`, as the card's button does: judged, kept, then shown."""
+        before = self.state.get(id, {"answer": answer, "verdict": "wrong", "tries": 0})
         try:
             verdict, _ = self.judge(id, answer)
-        except ValueError as error:
-            self._show_text(id, answer, "wrong", str(error), 0)
-            return
-        progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None)
-        self._show(id, answer, self.state.get(id, {}).get("tries", 0) + 1)
-        self._count()
+            progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None)
+        except ValueError as error:  # no answer at all: what was accepted before stays
+            self._show_text(id, before["answer"], before["verdict"], str(error), before["tries"])
+        except OSError as error:
+            said = f"Your answer could not be kept ({error.strerror}). Make room on the disk, then try again."
+            self._show_text(id, before["answer"], before["verdict"], said, before["tries"])
+        else:
+            self._show(id, answer, before["tries"] + 1)
+            self._count()
 
     def reset(self) -> None:
         """Empty the card; the answers so far stay in the progress file."""
@@ -74,12 +80,13 @@ class Card(anywidget.AnyWidget):
     def _show(self, id: str, answer: Answer, tries: int) -> None:
         try:
             verdict, feedback = self.judge(id, answer)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             return  # an answer to a question that has changed since
         self._show_text(id, answer, verdict, feedback, tries)
 
     def _show_text(self, id: str, answer: Answer, verdict: str, feedback: str, tries: int) -> None:
-        shown = {"answer": answer, "verdict": verdict, "feedback": feedback, "tries": tries}
+        self._shown += 1  # the page hears of a state only if it differs from the last
+        shown = {"answer": answer, "verdict": verdict, "feedback": feedback, "tries": tries, "shown": self._shown}
         self.state = {**self.state, id: shown}
 
     def _count(self) -> None:

@@ -33,7 +33,7 @@ function render({ model, el }) {
     if (!message.file) return;
     const link = make("a", { download: "progress.json", href: URL.createObjectURL(new Blob([message.file], { type: "application/json" })) });
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it after the click
   }
   model.on("change:rows", update);
   model.on("change:said", update);

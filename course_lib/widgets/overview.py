@@ -34,7 +34,7 @@ def summary(entries: store.Entries) -> pd.DataFrame:
         exercises = [key for key in EXERCISES if key.startswith(f"{lesson}/")]
         solved = sum(any(entry.get("right") for entry in kept) for key, kept in mine.items() if "/exercise/" in key)
         rows[lesson] = {
-            "quiz": f"{_last_right(mine)} of {len(load_quiz(lesson))}",
+            "quiz": f"{_last_right(mine, lesson)} of {len(load_quiz(lesson))}",
             "exercises": f"{solved} of {len(exercises)}",
             "predictions": sum("/predict/" in key for key in mine),
             "minutes": round(_active(mine).total_seconds() / 60),
@@ -42,8 +42,9 @@ def summary(entries: store.Entries) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("lesson")
 
 
-def _last_right(entries: store.Entries) -> int:
-    return sum(bool(kept[-1].get("right")) for key, kept in entries.items() if "/quiz/" in key)
+def _last_right(entries: store.Entries, lesson: str) -> int:
+    keys = {f"{lesson}/quiz/{question['id']}" for question in load_quiz(lesson)}
+    return sum(bool(kept[-1].get("right")) for key, kept in entries.items() if kept and key in keys)
 
 
 def _active(entries: store.Entries) -> timedelta:

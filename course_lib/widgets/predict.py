@@ -46,9 +46,12 @@ class Prediction(Card):
         options = self._question["options"]
         if self._question["kind"] == "number":
             try:
-                return float(str(answer).strip().replace(",", "."))
+                number = float(str(answer).strip().replace(",", "."))
             except ValueError as error:
                 raise ValueError(f"{answer!r} is not a number: write digits, such as 0.25.") from error
+            if not 0 <= number <= 1:
+                raise ValueError(f"A share lies between 0 and 1: a half is 0.5, not {answer}.")
+            return number
         if self._question["kind"] == "choice":
             return options[answer]
         if sorted(answer) != list(range(len(options))):
