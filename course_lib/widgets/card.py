@@ -106,9 +106,8 @@ class Card(anywidget.AnyWidget):
         questions = []
         for question in self.questions:
             options = "".join(f"<li>{escape(option)}</li>" for option in question["options"])
-            questions.append(
-                f"<li><p>{escape(question['text'])}</p><ul>{options}</ul>{self._folded(question['id'])}</li>"
-            )
+            options = options and f"<ul>{options}</ul>"
+            questions.append(f"<li><p>{escape(question['text'])}</p>{options}{self._folded(question['id'])}</li>")
         return f"<p><strong>{escape(self.title)}</strong></p><ol>{''.join(questions)}</ol>"
 
     def _folded(self, id: str) -> str:
