@@ -24,6 +24,7 @@ from playwright.sync_api import expect, sync_playwright
 from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
 
 COURSE = Path(__file__).parents[1]
+expect.set_options(timeout=20_000)  # milliseconds: a busy machine answers late
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 LESSON = "01-why-fine-tune"
 CELLS = [
