@@ -30,7 +30,8 @@ def pytest_runtest_teardown(item):
             with suppress(psutil.Error, OSError):  # it may have ended meanwhile
                 if "ipykernel_launcher" in " ".join(child.cmdline()):
                     peaks[name] = max(peaks.get(name, 0), _peak(child))
-        assert peaks.get(name, 0) < LIMIT, f"{name} needed {peaks[name] / 1e9:.2f} GB of memory"
+        peak = peaks.get(name, 0)
+        assert 0 < peak < LIMIT, f"{name} needed {peak / 1e9:.2f} GB of memory (0: no kernel was found to measure)"
     return (yield)
 
 

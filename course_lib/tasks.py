@@ -147,6 +147,12 @@ class Task:
                 f"{test_size:.0%} of them. Add rows or change test_size=…"
             ) from error
         is_test = keys.isin(held_out["input"].map(_key))
+        learned = rows.loc[~is_test, "output"]
+        if choices and learned.nunique() == 1:
+            raise ValueError(
+                f"{path.name}, rows 2 to {len(rows) + 1}: the rows drawn for training all have the output "
+                f"{learned.iloc[0]!r}. Add rows with other outputs."
+            )
         return cls.from_examples(
             path.stem, instruction, _pairs(rows[~is_test]), _pairs(rows[is_test]), choices, documents, metric,
             source=path.name,
@@ -232,7 +238,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"{path.name}, row 2: it has more cells than row 1 has names. Put quotes around a text that holds a comma."
         )
-    return table
+    return table.fillna("")  # a row that ends early
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:

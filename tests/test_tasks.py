@@ -30,6 +30,7 @@ def rows(count, header="input,output"):
         ("input,output\n", r"mine.csv: there are no rows"),
         ("", r"mine.csv is not a CSV table"),
         ("input,output\na, b,yes\nc, d,no\n", r"mine.csv, row 2: it has more cells than row 1 has names. Put quotes"),
+        ("input,output\na,yes\nb\n", r"mine.csv, row 3: the output is empty"),
         ("input,output\na,yes\na,no\n", r"mine.csv, rows 2 to 3: 1 different inputs are too few to hold out 50%"),
         ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv is not a CSV table .*line 4.*save it as CSV again"),
     ],
@@ -89,6 +90,20 @@ def test_the_proposed_split_is_even_seeded_and_without_leaks(tmp_path):
     assert len(task.train) + len(task.test) == 41
     free = Task.from_csv(write(tmp_path, "input,output\n" + "".join(f"{n} plus 1,is {n + 1}\n" for n in range(30))))
     assert free.prompt.choices is None
+
+
+def test_a_choice_in_one_row_alone_gives_a_task_or_names_the_file(tmp_path):
+    path = write(tmp_path, "input,output\nodd one,b\n" + "".join(f"text {n},a\n" for n in range(11)))
+    said = set()
+    for seed in range(20):  # the one row is drawn now for training, now to be held out
+        try:
+            said.add(repr(Task.from_csv(path, seed=seed)))
+        except ValueError as error:
+            said.add(str(error))
+    assert said == {
+        "mine: 6 training and 6 held-out cases, 2 choices",
+        "mine.csv, rows 2 to 13: the rows drawn for training all have the output 'a'. Add rows with other outputs.",
+    }
 
 
 @settings(max_examples=60, deadline=None)

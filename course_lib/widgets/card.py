@@ -12,6 +12,14 @@ from .. import progress
 Answer = int | list[int] | str
 
 
+def as_number(text: Answer) -> float:
+    """What a learner wrote, as a number; raises ValueError with a sentence where it is none."""
+    try:
+        return float(str(text).strip().replace(",", "."))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a number: write digits, such as 0.25.") from error
+
+
 class Card(anywidget.AnyWidget):
     """Questions with native controls; every answer is judged in the kernel and kept in the progress file.
 

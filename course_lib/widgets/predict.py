@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from .. import plots
 from ..report import Report
-from .card import Answer, Card
+from .card import Answer, Card, as_number
 
 
 def predict(key: str, text: str, options: Sequence[str] = (), order: bool = False) -> "Prediction":
@@ -45,10 +45,7 @@ class Prediction(Card):
     def _value(self, answer: Answer) -> float | str | list[str]:
         options = self._question["options"]
         if self._question["kind"] == "number":
-            try:
-                number = float(str(answer).strip().replace(",", "."))
-            except ValueError as error:
-                raise ValueError(f"{answer!r} is not a number: write digits, such as 0.25.") from error
+            number = as_number(answer)
             if not 0 <= number <= 1:
                 raise ValueError(f"A share lies between 0 and 1: a half is 0.5, not {answer}.")
             return number

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from .card import Answer, Card
+from .card import Answer, Card, as_number
 
 QUIZZES = Path(__file__).parents[2] / "quizzes"
 KINDS = {"multiple_choice": "choice", "many_choice": "several", "numeric": "number", "string": "text"}
@@ -47,10 +47,7 @@ def grade(question: dict, answer: Answer) -> tuple[bool, str]:
 
 
 def _number_matcher(text: str, precision: int | None) -> Callable[[dict], bool]:
-    try:
-        number = float(str(text).strip().replace(",", "."))
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a number: write digits, such as 0.25.") from error
+    number = as_number(text)
 
     def significant(value: float) -> float:
         return float(f"{value:.{precision}g}") if precision else value
