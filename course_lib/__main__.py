@@ -11,7 +11,7 @@ def fetch(_: argparse.Namespace) -> list[str]:
 
     try:
         print(f"The model is ready. {model.load_model()}")
-        fetch.fetch(tasks.IMDB)
+        fetch.fetch(*tasks.TEXTS.values())
     except fetch.FetchError as error:
         return [str(error)]
     print("The data are ready.")

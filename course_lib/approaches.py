@@ -22,11 +22,14 @@ import pandas as pd
 from peft import PeftModel
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from .inference import Tokens, choose, generate
 from .model import LanguageModel, load_model
 from .prompts import Prompt, conversation, encode, encode_answer, with_passages
 from .training import fine_tune, share_weights, weight_changes
+
+WITHOUT_CONTENT = ("N/A", "[MASK]", "")
 
 
 class Approach(BaseEstimator):
@@ -45,10 +48,13 @@ class Approach(BaseEstimator):
 
     def predict(self, X: Sequence[str]) -> list[str]:
         """The answer to each input: the likeliest choice where the prompt has choices, else what the model writes."""
-        requests = self.requests(X)
         if choices := self._prompt.choices:
-            return [choices[best] for best in choose(self._answering, requests, choices).argmax(dim=1).tolist()]
-        return generate(self._answering, requests, self._prompt.max_new_tokens)
+            return [choices[best] for best in self.decision_function(X).argmax(dim=1).tolist()]
+        return generate(self._answering, self.requests(X), self._prompt.max_new_tokens)
+
+    def decision_function(self, X: Sequence[str]) -> Tensor:
+        """The score of each choice for each input, shape (inputs, choices): its log-probability as the answer."""
+        return choose(self._answering, self.requests(X), self._prompt.choices)
 
     @property
     def _prompt(self) -> Prompt:
@@ -78,18 +84,24 @@ class ZeroShot(Approach):
 
 
 class FewShot(Approach):
-    """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go."""
+    """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go.
+
+    With `calibrate`, a choice that the model prefers whatever the input is marked down by how much it prefers it on
+    inputs without content: Zhao et al. 2021, "Calibrate Before Use", arXiv:2102.09690.
+    """
 
     name = "few-shot"
 
     def __init__(
         self,
         shots: int = 8,
+        calibrate: bool = False,
         prompt: Prompt | None = None,
         model: str | LanguageModel | None = None,
         seed: int | None = None,
     ):
         self.shots = shots
+        self.calibrate = calibrate
         self.prompt = prompt
         self.model = model
         self.seed = seed
@@ -105,6 +117,12 @@ class FewShot(Approach):
         check_is_fitted(self)
         instruction = self._prompt.spelled_out()
         return [encode(self._model, conversation(instruction, self.examples_, text)) for text in X]
+
+    def decision_function(self, X: Sequence[str]) -> Tensor:
+        scores = super().decision_function(X)
+        if self.calibrate:
+            scores = scores - super().decision_function(WITHOUT_CONTENT).softmax(-1).mean(0).log()
+        return scores
 
 
 class Retrieval(Approach):
@@ -153,7 +171,8 @@ class Retrieval(Approach):
 class FineTuned(Approach):
     """Change the model: LoRA matrices beside the weights of its upper `layers` layers, trained on the examples.
 
-    After `fit`: `adapter_` (a `peft.PeftModel`), `losses_` (one a step), `fit_seconds_` and `trained_parameters_`.
+    After `fit`: `adapter_` (a `peft.PeftModel`), `model_` (the adapted model, to be asked like any other), `losses_`
+    (one a step), `fit_seconds_` and `trained_parameters_`.
     """
 
     name = "fine-tuned"
@@ -214,13 +233,14 @@ class FineTuned(Approach):
 
     def _use(self, adapter: PeftModel) -> FineTuned:
         self.adapter_ = adapter.eval()
+        self.model_ = self._model.with_network(adapter.get_base_model())
         self.trained_parameters_ = sum(weight.numel() for name, weight in adapter.named_parameters() if "lora_" in name)
         return self
 
     @property
     def _answering(self) -> LanguageModel:
         check_is_fitted(self)
-        return self._model.with_network(self.adapter_.get_base_model())
+        return self.model_
 
 
 def _words(texts: Sequence[str]) -> list[list[str]]:

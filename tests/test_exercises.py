@@ -1,51 +1,57 @@
 """Each exercise, left blank, answered wrongly, and by its own solution."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from course_lib import FewShot, Task, ZeroShot, compare, progress
 from course_lib.exercises import EXERCISES, exercise
 
+# For each exercise a function that returns what its solution's code may name, what `check` is given beside the answer,
+# and wrong answers.
 
-@pytest.fixture(scope="module")
-def reports():
-    """Two reports with the names that lesson 01 gives them, from small tasks on the real model."""
 
+def own_questions():
+    return {"Task": Task}, (), ["Paris?", Task.from_examples("a", "b", [("c", "d")], [("e", "f")])]
+
+
+def price():
     def small(name, pairs, right):
+        """A report with the names that lesson 01 gives it, from a small task on the real model."""
         task = Task.from_examples(name, "Answer.", train=[("What is 1 + 1?", "2")], test=pairs)
         report = compare(task, [ZeroShot(), FewShot(1)])
         table = report.table.rename(index={"few-shot": "fine-tuned"})
         table["score"] = right  # what an exercise computes with must not hang on a model's mood
-        object.__setattr__(report, "table", table)
-        return report
+        return replace(report, table=table)
 
     pairs = [("What is the capital of France?", "Paris"), ("Which planet is red?", "Mars")]
-    return small("pottery", pairs, [0.1, 0.6]), small("general", pairs, [0.5, 0.3])
+    report, general = small("pottery", pairs, [0.1, 0.6]), small("general", pairs, [0.5, 0.3])
+    return {"report": report, "general": general}, (report, general), [0.4, 250, "forty", float("nan")]
 
 
-WRONG = {
-    "00-start-here/own-questions": ["Paris?", Task.from_examples("a", "b", [("c", "d")], [("e", "f")])],
-    "01-why-fine-tune/price": [0.4, 250, "forty", float("nan")],
+CASES = {
+    "00-start-here/own-questions": own_questions,
+    "01-why-fine-tune/price": price,
 }
 
 
 @pytest.mark.parametrize("key", EXERCISES)
-def test_blank_wrong_and_right(key, reports):
+def test_blank_wrong_and_right(key):
     one = exercise(key)
-    given = reports if key == "01-why-fine-tune/price" else ()
+    names, given, wrongs = CASES[key]()
     assert one.check(..., *given).outcome == "Not attempted"
     assert one.check(None, *given).outcome == "Not attempted"
     assert progress.entries() == {}
-    for wrong in WRONG[key]:
+    for wrong in wrongs:
         verdict = one.check(wrong, *given)
         assert verdict.outcome == "Not yet", (wrong, verdict)
         assert len(verdict.detail) > 20
-    names = {"Task": Task, "report": reports[0], "general": reports[1]}
     exec(one.solution().detail, names)
     assert one.check(names["answer"], *given).outcome == "Correct"
     lesson, _, name = key.partition("/")
     kept = progress.entries(f"{lesson}/exercise")[f"{lesson}/exercise/{name}"]
-    assert [entry["right"] for entry in kept] == [False] * len(WRONG[key]) + [True]
+    assert [entry["right"] for entry in kept] == [False] * len(wrongs) + [True]
 
 
 @pytest.mark.parametrize("key", EXERCISES)

