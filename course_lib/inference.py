@@ -21,10 +21,13 @@ from .model import LanguageModel
 from .prompts import encode_answer
 
 Tokens = list[int]
+BATCH = 8192  # tokens in memory at once, with those that are to come: their keys and values take 190 MB here
 
 
 @torch.inference_mode()
-def choose(model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[str], batch_size: int = 16) -> Tensor:
+def choose(
+    model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[str], batch_tokens: int = BATCH
+) -> Tensor:
     """How likely each choice is as the answer to each request.
 
     Returns float32 log-probabilities of shape (requests, choices), each the sum over the tokens of the choice.
@@ -33,10 +36,10 @@ def choose(model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[s
     if any(one is not other and other[: len(one)] == one for one in options for other in options):
         options = [[*option, model.tokenizer.eos_token_id] for option in options]  # "no" also begins "no answer"
     if max(map(len, options)) > 1:  # then the cache is held once for each option
-        batch_size = max(1, batch_size // len(options))
+        batch_tokens //= len(options)
     first_tokens = torch.tensor([option[0] for option in options], device=model.device)
     scores = torch.empty(len(requests), len(options))
-    for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Scoring"):
+    for rows, tokens, mask, cache in _batches(model, requests, batch_tokens, "Scoring"):
         logits = _continue(model, tokens[:, cache.get_seq_length() :], mask, cache, keep=1)
         scores[rows] = logits[:, -1].float().log_softmax(-1)[:, first_tokens].cpu()
         if max(map(len, options)) > 1:
@@ -49,7 +52,7 @@ def generate(
     model: LanguageModel,
     requests: Sequence[Tokens],
     max_new_tokens: int = 32,
-    batch_size: int = 16,
+    batch_tokens: int = BATCH,
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[str]:
@@ -60,7 +63,7 @@ def generate(
     drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
     set_seed(seed)
     texts = [""] * len(requests)
-    for rows, tokens, mask, cache in _batches(model, requests, batch_size, "Writing"):
+    for rows, tokens, mask, cache in _batches(model, requests, batch_tokens, "Writing", max_new_tokens):
         written = model.network.generate(
             tokens,
             attention_mask=mask,
@@ -104,9 +107,11 @@ def surprise(
 
 
 def _batches(
-    model: LanguageModel, requests: Sequence[Tokens], batch_size: int, label: str
+    model: LanguageModel, requests: Sequence[Tokens], batch_tokens: int, label: str, new_tokens: int = 0
 ) -> Iterator[tuple[list[int], Tensor, Tensor, Cache]]:
     """Batches of requests of like length, the longest first, each with the common prefix already in a cache.
+
+    No batch is over `batch_tokens`, counting padding and `new_tokens` a request, unless a single request is.
 
     Yields the rows of a batch, its tokens and attention mask of shape (rows, longest request), padded between prefix
     and request, and the cache that holds the prefix.
@@ -118,7 +123,12 @@ def _batches(
     if prefix:
         model.network(torch.tensor([prefix], device=model.device), past_key_values=shared, logits_to_keep=1)
     by_length = sorted(range(len(requests)), key=lambda row: len(requests[row]), reverse=True)
-    groups = [by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)]
+    groups: list[list[int]] = []
+    for row in by_length:
+        if groups and (len(groups[-1]) + 1) * (len(requests[groups[-1][0]]) + new_tokens) <= batch_tokens:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
     with progress_bar(len(groups), label) as advance:
         for rows in groups:
             width = len(requests[rows[0]])

