@@ -29,8 +29,6 @@ from .model import LanguageModel, load_model
 from .prompts import Prompt, conversation, encode, encode_answer, with_passages
 from .training import fine_tune, share_weights, weight_changes
 
-WITHOUT_CONTENT = ("N/A", "[MASK]", "")
-
 
 class Approach(BaseEstimator):
     """What the four have in common: they turn inputs into requests and let the model answer them."""
@@ -86,8 +84,9 @@ class ZeroShot(Approach):
 class FewShot(Approach):
     """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go.
 
-    With `calibrate`, a choice that the model prefers whatever the input is marked down by how much it prefers it on
-    inputs without content: Zhao et al. 2021, "Calibrate Before Use", arXiv:2102.09690.
+    With `calibrate`, a choice that this prompt favours whatever the input is marked down by how much it favours it on
+    average over the training inputs, whose answers it does not look at: Zhou et al. 2023, "Batch Calibration",
+    arXiv:2309.17249.
     """
 
     name = "few-shot"
@@ -111,6 +110,8 @@ class FewShot(Approach):
         if self._prompt.choices:  # the first of each choice, then the second of each, …
             pairs = pairs.iloc[pairs.groupby("output").cumcount().argsort(kind="stable")]
         self.examples_ = list(pairs.head(self.shots).itertuples(index=False, name=None))
+        if self.calibrate:
+            self.favour_ = super().decision_function(X).softmax(-1).mean(0).log()
         return self
 
     def requests(self, X: Sequence[str]) -> list[Tokens]:
@@ -120,9 +121,7 @@ class FewShot(Approach):
 
     def decision_function(self, X: Sequence[str]) -> Tensor:
         scores = super().decision_function(X)
-        if self.calibrate:
-            scores = scores - super().decision_function(WITHOUT_CONTENT).softmax(-1).mean(0).log()
-        return scores
+        return scores - self.favour_ if self.calibrate else scores
 
 
 class Retrieval(Approach):

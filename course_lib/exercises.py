@@ -97,6 +97,20 @@ def _lost_per_hundred(answer: float, pottery: Report, general: Report) -> str:
     )
 
 
+def _leads(answer: dict[str, float], reports: dict[str, Report]) -> str:
+    assert isinstance(answer, dict), "the answer is a dictionary: {'sentiment': …, …}."
+    missing = [name for name in reports if name not in answer]
+    assert not missing, f"{missing[0]!r} is missing: one number for each task."
+    for name, report in reports.items():
+        score = report.table.score
+        expected = score["fine-tuned"] - score.drop("fine-tuned").max()
+        assert abs(float(answer[name]) - expected) < 0.005, (
+            f"not the number for {name!r}: take the score of fine-tuned and subtract the highest of all others."
+        )
+    close = min(answer, key=answer.get)
+    return f"the lead is smallest on {close!r} ({answer[close]:+.2f}). There, look hard for something cheaper."
+
+
 EXERCISES = {
     one.key: one
     for one in (
@@ -132,6 +146,19 @@ EXERCISES = {
             code="""gain = report.table.score["fine-tuned"] - report.table.score["zero-shot"]
 loss = general.table.score["zero-shot"] - general.table.score["fine-tuned"]
 answer = 100 * loss / gain""",
+        ),
+        Exercise(
+            "03-task-performance/leads",
+            _leads,
+            hints=(
+                "reports['sentiment'].table.score holds the scores of one task, by approach.",
+                "score.drop('fine-tuned').max() is the best of the others.",
+                "Write a dictionary comprehension over reports.items().",
+            ),
+            code="""def lead(score):
+    return score["fine-tuned"] - score.drop("fine-tuned").max()
+
+answer = {name: lead(report.table.score) for name, report in reports.items()}""",
         ),
     )
 }

@@ -55,6 +55,27 @@ def scores(table: pd.DataFrame, title: str) -> Picture:
     return Picture(figure, f"{title}. Scores with 95 % intervals: {', '.join(said)}.")
 
 
+def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
+    """Scores of several tasks, a panel each, with 95 % intervals; tables as in Report."""
+    tallest = max(map(len, tables.values()))
+    figure = Figure(figsize=(9, 1.2 + 0.75 * tallest), layout="constrained")
+    said = []
+    for axes, (name, table) in zip(figure.subplots(2, -(-len(tables) // 2)).flat, tables.items(), strict=True):
+        places = np.arange(len(table))[::-1]
+        for place, (approach, row) in zip(places, table.iterrows(), strict=True):
+            tuned = approach == "fine-tuned"
+            axes.plot([row.low, row.high], [place, place], color=BLUE if tuned else GREY, linewidth=2)
+            axes.plot(row.score, place, "D" if tuned else "o", color=BLUE if tuned else GREY)
+        axes.set_yticks(places, table.index, fontsize=9)
+        axes.set_ylim(-0.6, len(table) - 0.4)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_title(name, loc="left", fontsize=10)
+        _tidy(axes)
+        said.append(f"{name}: " + ", ".join(f"{one} {row.score:.2f}" for one, row in table.iterrows()))
+    figure.suptitle(title, x=0.01, ha="left")
+    return Picture(figure, f"{title}. {'. '.join(said)}.")
+
+
 def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach: str | None = None) -> Picture:
     """What was guessed beside what was measured; `table` as in Report.
 

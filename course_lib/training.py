@@ -8,9 +8,11 @@ LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXi
 """
 
 import copy
+import ctypes
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pandas as pd
 import torch
@@ -46,6 +48,7 @@ def fine_tune(
     weights, so nothing need be put back when somebody presses stop.
     """
     set_seed(seed)
+    _give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
     trunk, top = split(adapted.get_base_model(), layers)
     examples = _run_trunk(trunk, model, requests, answers)
@@ -77,7 +80,14 @@ def fine_tune(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+    _give_back_memory()
     return adapted.eval(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _give_back_memory() -> None:
+    """Return what is free to the system: glibc keeps hundreds of MB of a training's buffers for a next one."""
+    with suppress(AttributeError, OSError):  # other systems have no such call, and no need of it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def share_weights(network: PreTrainedModel) -> PreTrainedModel:

@@ -7,6 +7,7 @@ import pytest
 
 from course_lib import FewShot, Task, ZeroShot, compare, progress
 from course_lib.exercises import EXERCISES, exercise
+from course_lib.report import Report
 
 # For each exercise a function that returns what its solution's code may name, what `check` is given beside the answer,
 # and wrong answers.
@@ -30,9 +31,20 @@ def price():
     return {"report": report, "general": general}, (report, general), [0.4, 250, "forty", float("nan")]
 
 
+def leads():
+    tables = {
+        "sentiment": pd.DataFrame({"score": [0.6, 0.7, 0.8]}, index=["zero-shot", "few-shot", "fine-tuned"]),
+        "entities": pd.DataFrame({"score": [0.1, 0.4]}, index=["zero-shot", "fine-tuned"]),
+    }
+    reports = {name: Report(None, table, None) for name, table in tables.items()}
+    wrongs = [0.1, {"sentiment": 0.1}, {"sentiment": 0.2, "entities": 0.3}, {"sentiment": "much", "entities": 0.3}]
+    return {"reports": reports}, (reports,), wrongs
+
+
 CASES = {
     "00-start-here/own-questions": own_questions,
     "01-why-fine-tune/price": price,
+    "03-task-performance/leads": leads,
 }
 
 

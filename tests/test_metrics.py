@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
-from course_lib.metrics import answer_found, difference, interval
+from course_lib.metrics import answer_found, difference, entity_f1, interval
 
 
 def test_an_answer_is_found_as_whole_words():
@@ -70,3 +70,13 @@ def test_graded_scores_get_a_permutation_test():
     found = difference(closeness, truth, ("near", truth + 0.05), ("far", truth + rng.random(50)))
     assert found.low > 0
     assert found.p_value < 0.01
+
+
+def test_an_entity_counts_if_its_whole_name_and_its_kind_are_right():
+    truth = "Ada Lovelace = PER; London = LOC"
+    assert entity_f1([truth], [truth]) == 1
+    assert entity_f1([truth], ["london = LOC ; Ada = PER"]) == 0.5
+    assert entity_f1([truth], ["Ada Lovelace = ORG; London = ORG"]) == 0
+    assert entity_f1([truth, "none"], [truth, "Mars = LOC"]) == pytest.approx(0.8)  # precision 2/3, recall 1
+    assert entity_f1([truth], ["London = LOC; London = LOC; London = LOC"]) == pytest.approx(0.4)  # repeats are errors
+    assert entity_f1(["none"], ["I see nobody."]) == 1
