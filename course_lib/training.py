@@ -206,7 +206,7 @@ def _pad(examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 class _Advance(TrainerCallback):
-    """Moves the bar after every step of the Trainer."""
+    """Moves the bar after every step of the Trainer, and after every eighth gives memory back."""
 
     def __init__(self, advance: Callable[[str], None]):
         self.advance = advance
@@ -214,3 +214,5 @@ class _Advance(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "loss" in logs:
             self.advance(f"loss {logs['loss']:.2f}")
+            if state.global_step % 8 == 0:
+                _give_back_memory()
