@@ -7,7 +7,7 @@ PYTHON ?= python3
 	.venv/bin/jupyter labextension disable @jupyterlab/apputils-extension:announcements  # reaches out for news
 	touch .venv/ready
 
-.PHONY: setup lab test
+.PHONY: setup lab test bench
 setup: .venv/ready
 	.venv/bin/python -m course_lib fetch
 
@@ -16,3 +16,6 @@ lab: setup
 
 test: setup
 	.venv/bin/pytest --nbval-lax
+
+bench: setup
+	.venv/bin/pytest -v benchmarks

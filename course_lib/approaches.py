@@ -85,8 +85,8 @@ class FewShot(Approach):
     """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go.
 
     With `calibrate`, a choice that this prompt favours whatever the input is marked down by how much it favours it on
-    average over the training inputs, whose answers it does not look at: Zhou et al. 2023, "Batch Calibration",
-    arXiv:2309.17249.
+    average over the first 32 training inputs, whose answers it does not look at: Zhou et al. 2023, "Batch
+    Calibration", arXiv:2309.17249.
     """
 
     name = "few-shot"
@@ -111,7 +111,7 @@ class FewShot(Approach):
             pairs = pairs.iloc[pairs.groupby("output").cumcount().argsort(kind="stable")]
         self.examples_ = list(pairs.head(self.shots).itertuples(index=False, name=None))
         if self.calibrate:
-            self.favour_ = super().decision_function(X).softmax(-1).mean(0).log()
+            self.favour_ = super().decision_function(X[:32]).softmax(-1).mean(0).log()
         return self
 
     def requests(self, X: Sequence[str]) -> list[Tokens]:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import nan
 
 import pandas as pd
@@ -19,21 +19,26 @@ from .tasks import Task
 
 
 def compare(
-    task: Task, approaches: Sequence[BaseEstimator], model: str | LanguageModel | None = None, seed: int = 0
+    task: Task,
+    approaches: Sequence[BaseEstimator] | Mapping[str, BaseEstimator],
+    model: str | LanguageModel | None = None,
+    seed: int = 0,
 ) -> Report:
     """Fit a clone of each approach to the task's training examples and score it on the held-out cases.
 
-    `approaches` are scikit-learn estimators: the four of this package, a text pipeline of scikit-learn, your own. A
-    parameter called `prompt`, `documents`, `model` or `seed` that an approach leaves None is taken from the task and
-    from here. Wrap one that is fitted already in `sklearn.frozen.FrozenEstimator` and it is scored as it is.
+    `approaches` are scikit-learn estimators: the four of this package, a text pipeline of scikit-learn, your own; as
+    a list, or as a dictionary by what each is to be called. A parameter called `prompt`, `documents`, `model` or `seed`
+    that an approach leaves None is taken from the task and from here. Wrap one that is fitted already in
+    `sklearn.frozen.FrozenEstimator` and it is scored as it is.
     """
-    if not isinstance(model, LanguageModel) and any(getattr(_inner(one), "model", 1) is None for one in approaches):
+    named = approaches.items() if isinstance(approaches, Mapping) else [(None, approach) for approach in approaches]
+    if not isinstance(model, LanguageModel) and any(getattr(_inner(one), "model", 1) is None for _, one in named):
         model = load_model(model)  # before any clock starts
     given = {"prompt": task.prompt, "documents": task.documents, "model": model, "seed": seed}
     inputs, answers = list(task.train["input"]), list(task.train["output"])
     questions, truth = list(task.test["input"]), list(task.test["output"])
     rows, predictions, fitted = {}, [], {}
-    for approach in approaches:
+    for called, approach in named:
         estimator = clone(approach)
         own = estimator.get_params(deep=False)
         estimator.set_params(**{name: value for name, value in given.items() if name in own and own[name] is None})
@@ -43,7 +48,7 @@ def compare(
         predicted = [str(answer) for answer in estimator.predict(questions)]
         done = time.perf_counter()
 
-        name = _unique_name(approach, fitted)
+        name = called or _unique_name(approach, fitted)
         fitted[name] = estimator
         low, high = interval(task.metric, truth, predicted, seed)
         rows[name] = {

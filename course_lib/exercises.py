@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+import pandas as pd
+
 from . import progress
+from .catalogue import outcomes
+from .costs import break_even, per_request
+from .domains import FIELDS
 from .report import Report
+from .style import VOICE, rules_kept
 from .tasks import Task, load_task
 
 
@@ -111,6 +117,48 @@ def _leads(answer: dict[str, float], reports: dict[str, Report]) -> str:
     return f"the lead is smallest on {close!r} ({answer[close]:+.2f}). There, look hard for something cheaper."
 
 
+def _focus(answer: dict[str, float], measured: pd.DataFrame) -> str:
+    assert isinstance(answer, dict), "the answer is a dictionary: {'legal': …, …}."
+    gains = measured.pivot(index="field", columns="model", values="gain")
+    for field in FIELDS:
+        assert field in answer, f"{field!r} is missing: one number for each field."
+        expected = gains.loc[field, field] - gains.loc["everyday", field]
+        assert abs(float(answer[field]) - expected) < 0.005, (
+            f"not the number for {field!r}: stay in the column of its reader, and subtract everyday from {field}."
+        )
+    return "what is left is the part of the reading that is about the field, and not about reading as such."
+
+
+def _broken(answer: str, report: Report) -> str:
+    assert answer in VOICE, "the answer is the text of a rule: one of list(style.VOICE)."
+    said = report.predictions.query("approach == 'zero-shot'")["prediction"]
+    kept = pd.DataFrame(map(rules_kept, said)).mean()
+    assert kept[answer] <= kept.min(), (
+        f"it keeps that rule in {kept[answer]:.0%} of its messages, another one less often."
+    )
+    return f"that rule is kept in {kept.min():.0%} of the messages, although the prompt says it."
+
+
+def _fewer(answer: float, report: Report) -> str:
+    shares = outcomes(report)
+    invented = shares["invented"].xs("unknown", level=1)
+    expected = invented["tuned on facts"] - invented["tuned, with refusals"]
+    assert abs(float(answer) - expected) < 0.005, (
+        "not that: on unknown items, take the share invented when tuned on facts, minus the share with refusals."
+    )
+    return f"with refusals among the examples, inventions on unknown teas fall by {100 * expected:.0f} points of 100."
+
+
+def _payback(answer: float, single: pd.DataFrame) -> str:
+    before, after = (per_request(*single.loc[way, ["read", "written"]], 2, 8) for way in ("long prompt", "fine-tuned"))
+    expected = break_even(60, before, after)
+    assert float(answer) > 1, "not that: the answer is a number of requests."
+    assert abs(float(answer) / expected - 1) < 0.02, (
+        "not that: the price of a request is (read × 2 + written × 8) / 1,000,000; divide 60 by the saving."
+    )
+    return f"after about {expected:,.0f} requests. At a thousand a day that is {expected / 1000:,.0f} days."
+
+
 EXERCISES = {
     one.key: one
     for one in (
@@ -148,6 +196,17 @@ loss = general.table.score["zero-shot"] - general.table.score["fine-tuned"]
 answer = 100 * loss / gain""",
         ),
         Exercise(
+            "02-domain-specialization/focus",
+            _focus,
+            hints=(
+                "measured has a row for each field and model, with the column gain.",
+                "measured.pivot(index='field', columns='model', values='gain') puts the readers side by side.",
+                "For each field subtract the row everyday from the row of the field, in the column of its reader.",
+            ),
+            code="""gains = measured.pivot(index="field", columns="model", values="gain")
+answer = {name: gains.loc[name, name] - gains.loc["everyday", name] for name in ("legal", "medical", "finance")}""",
+        ),
+        Exercise(
             "03-task-performance/leads",
             _leads,
             hints=(
@@ -159,6 +218,42 @@ answer = 100 * loss / gain""",
     return score["fine-tuned"] - score.drop("fine-tuned").max()
 
 answer = {name: lead(report.table.score) for name, report in reports.items()}""",
+        ),
+        Exercise(
+            "04-style-and-tone/broken",
+            _broken,
+            hints=(
+                "report.predictions.query(\"approach == 'zero-shot'\") holds the untrained model's messages.",
+                "style.rules_kept(text) says for each rule whether a text keeps it.",
+                "Put those into a DataFrame, take the mean of each column, and its smallest with idxmin().",
+            ),
+            code="""said = report.predictions.query("approach == 'zero-shot'")["prediction"]
+answer = pd.DataFrame([style.rules_kept(text) for text in said]).mean().idxmin()""",
+        ),
+        Exercise(
+            "05-accuracy-and-hallucination/fewer",
+            _fewer,
+            hints=(
+                "outcomes(report) has a row for each approach and kind of item.",
+                "One cell of it is outcomes(report).loc[('tuned on facts', 'unknown'), 'invented'].",
+                "Subtract from it the same cell of 'tuned, with refusals'.",
+            ),
+            code="""invented = outcomes(report)["invented"].xs("unknown", level=1)
+answer = invented["tuned on facts"] - invented["tuned, with refusals"]""",
+        ),
+        Exercise(
+            "06-cost-and-efficiency/payback",
+            _payback,
+            hints=(
+                "single.loc['long prompt'] holds the tokens read and written by one request.",
+                "A request costs (read × 2 + written × 8) / 1,000,000: costs.per_request does this.",
+                "costs.break_even(60, before, after) divides the training by what a request saves.",
+            ),
+            code="""def price(way):
+    return costs.per_request(single.loc[way, "read"], single.loc[way, "written"], 2, 8)
+
+before, after = price("long prompt"), price("fine-tuned")
+answer = costs.break_even(60, before, after)""",
         ),
     )
 }

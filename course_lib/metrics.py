@@ -7,10 +7,11 @@ predictions are better; scikit-learn's are such functions.
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 Metric = Callable[[Sequence[str], Sequence[str]], float]
@@ -63,10 +64,30 @@ def interval(metric: Metric, y_true: Sequence[str], y_pred: Sequence[str], seed:
     """
     cases = case_scores(metric, y_true, y_pred)
     if np.isin(cases, (0, 1)).all() and np.isclose(cases.mean(), metric(y_true, y_pred)):
-        found = stats.binomtest(int(cases.sum()), len(cases)).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
+        return _wilson(cases)
     truth, answers = np.array(y_true, dtype=object), np.array(y_pred, dtype=object)
     return _bootstrap(lambda rows: metric(truth[rows], answers[rows]), len(truth), seed)
+
+
+def accuracy_table(right: Mapping[str, Sequence[bool]]) -> pd.DataFrame:
+    """How often each of several was right: a row a name, with score, low and high (Wilson's 95 % interval)."""
+    rows = {}
+    for name, cases in right.items():
+        low, high = _wilson(cases)
+        rows[name] = {"score": float(np.mean(cases)), "low": low, "high": high}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def mean_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of a mean: the percentile bootstrap over `values`."""
+    values = np.asarray(values, dtype=float)
+    return _bootstrap(lambda rows: values[rows].mean(), len(values), seed)
+
+
+def t_interval(runs: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean over a few runs, such as seeds: Student's t (1908)."""
+    half = stats.t.ppf(0.975, len(runs) - 1) * stats.sem(runs)
+    return float(np.mean(runs) - half), float(np.mean(runs) + half)
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,11 @@ def difference(
             (gain,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
         ).pvalue
     return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))
+
+
+def _wilson(right: Sequence[bool]) -> tuple[float, float]:
+    found = stats.binomtest(int(np.sum(right)), len(right)).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def _bootstrap(statistic: Callable[[np.ndarray], float], cases: int, seed: int) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 BLUE, ORANGE, GREY = "#0060a8", "#b34700", "#666666"  # 5:1 or better on white, apart for the colour-blind
 
@@ -55,6 +56,36 @@ def scores(table: pd.DataFrame, title: str) -> Picture:
     return Picture(figure, f"{title}. Scores with 95 % intervals: {', '.join(said)}.")
 
 
+def heatmap(table: pd.DataFrame, title: str, unit: str, own: dict[str, str] | None = None) -> Picture:
+    """A number in each cell of `table`, darker where it is larger; `own` frames one column in each row it names."""
+    figure = Figure(figsize=(2.2 + 1.3 * len(table.columns), 1.2 + 0.5 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(table, cmap="Blues", aspect="auto")
+    middle = (table.to_numpy().min() + table.to_numpy().max()) / 2
+    for row, (name, values) in enumerate(table.iterrows()):
+        for column, (other, value) in enumerate(values.items()):
+            framed = (own or {}).get(name) == other
+            axes.text(
+                column, row, f"{value:.2f}", ha="center", va="center", color="white" if value > middle else "black",
+                fontweight="bold" if framed else "normal",
+            )  # fmt: skip
+            if framed:
+                axes.add_patch(
+                    Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, color=ORANGE, linewidth=2)
+                )
+    axes.set_xticks(range(len(table.columns)), table.columns)
+    axes.set_yticks(range(len(table)), table.index)
+    axes.set_xlabel(table.columns.name)
+    axes.set_ylabel(table.index.name)
+    axes.set_title(f"{title} ({unit})", loc="left", fontsize=10)
+    axes.spines[:].set_visible(False)
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{other} {value:.2f}" for other, value in values.items())
+        for name, values in table.iterrows()
+    )
+    return Picture(figure, f"{title}, {unit}. {said}.")
+
+
 def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
     """Scores of several tasks, a panel each, with 95 % intervals; tables as in Report."""
     tallest = max(map(len, tables.values()))
@@ -74,6 +105,103 @@ def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
         said.append(f"{name}: " + ", ".join(f"{one} {row.score:.2f}" for one, row in table.iterrows()))
     figure.suptitle(title, x=0.01, ha="left")
     return Picture(figure, f"{title}. {'. '.join(said)}.")
+
+
+def price_of_quality(table: pd.DataFrame, tokens: pd.Series, title: str) -> Picture:
+    """Score with its interval against the tokens that a request reads; `table` as in Report, `tokens` by its names."""
+    figure = Figure(figsize=(7, 4))
+    axes = figure.subplots()
+    for name, row in table.iterrows():
+        axes.plot([tokens[name]] * 2, [row.low, row.high], color=GREY, linewidth=1.5)
+        axes.plot(tokens[name], row.score, "o", color=BLUE, markersize=8)
+        axes.annotate(name, (tokens[name], row.score), (9, 4), textcoords="offset points")
+    axes.set_xscale("log")
+    ticks = [tick for tick in (10, 20, 50, 100, 200, 500, 1000, 2000) if tokens.min() / 2 < tick < tokens.max() * 2]
+    axes.set_xticks(ticks, map(str, ticks))
+    axes.minorticks_off()
+    axes.set_xlim(tokens.min() / 1.5, tokens.max() * 2.2)
+    axes.set_ylim(0, 1.03)
+    axes.set_xlabel("tokens read a request (each step doubles or more)")
+    axes.set_ylabel("score and its 95 % interval")
+    axes.set_title(title, loc="left", fontsize=10)
+    _tidy(axes)
+    said = [f"{name} {tokens[name]:.0f} tokens, score {row.score:.2f}" for name, row in table.iterrows()]
+    return Picture(figure, f"{title}. {'; '.join(said)}.")
+
+
+def break_even(before: float, after: float, training: float, days: int = 60) -> Picture:
+    """What two ways cost altogether, day by day: `before` a day, or `training` once and then `after` a day."""
+    pays = training / (before - after) if after < before else np.inf
+    shown = np.array([0, max(days, min(2 * pays, 3650) if np.isfinite(pays) else days)])
+    figure = Figure(figsize=(7, 3.4))
+    axes = figure.subplots()
+    axes.plot(shown, before * shown, color=GREY, linestyle="--", label="prompt")
+    axes.plot(shown, training + after * shown, color=BLUE, label="fine-tuned")
+    if pays <= shown[1]:
+        axes.plot(pays, before * pays, "D", color=ORANGE)
+    axes.set_xlabel("days")
+    axes.set_ylabel("cost so far")
+    axes.set_xlim(0)
+    axes.set_ylim(0)
+    axes.legend(frameon=False)
+    _tidy(axes)
+    verdict = f"Training pays itself back after {pays:,.1f} days." if np.isfinite(pays) else "Training never pays."
+    axes.set_title(verdict, loc="left", fontsize=10)
+    return Picture(
+        figure,
+        f"{verdict} The prompt costs {before:,.2f} a day; the tuned model {training:,.2f} once and {after:,.2f} a day.",
+    )
+
+
+def curve(table: pd.DataFrame, title: str, xlabel: str) -> Picture:
+    """A score against a number (the index), with the range of its 95 % interval; columns score, low and high."""
+    figure = Figure(figsize=(7, 3.4))
+    axes = figure.subplots()
+    places = table.index.to_numpy(dtype=float)
+    axes.errorbar(
+        places, table["score"], yerr=[table["score"] - table["low"], table["high"] - table["score"]],
+        fmt="o-", color=BLUE, capsize=4,
+    )  # fmt: skip
+    axes.set_xticks(places)
+    axes.set_ylim(0, 1.03)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("score and its 95 % interval")
+    axes.set_title(title, loc="left", fontsize=10)
+    _tidy(axes)
+    said = [f"{place:g}: {row.score:.2f} ({row.low:.2f} to {row.high:.2f})" for place, row in table.iterrows()]
+    return Picture(figure, f"{title}. By {xlabel}: {', '.join(said)}.")
+
+
+def outcomes(shares: pd.DataFrame, title: str) -> Picture:
+    """Stacked bars, a panel a kind of item: `shares` has a row an approach and kind, a column an outcome."""
+    kinds = shares.index.get_level_values(1).unique()
+    names = shares.index.get_level_values(0).unique()
+    figure = Figure(figsize=(9, 1.4 + 0.45 * len(names)), layout="constrained")
+    looks = {"correct": (BLUE, ""), "abstained": ("#dddddd", ".."), "invented": (ORANGE, "//")}
+    said = []
+    for axes, kind in zip(figure.subplots(1, len(kinds), sharey=True), kinds, strict=True):
+        part = shares.xs(kind, level=1).loc[names[::-1]]
+        left = np.zeros(len(part))
+        for outcome, values in part.items():
+            colour, hatch = looks[outcome]
+            bars = axes.barh(part.index, values, left=left, color=colour, hatch=hatch, edgecolor="white", label=outcome)
+            words = [f"{value:.2f}" if value >= 0.08 else "" for value in values]
+            axes.bar_label(
+                bars, words, label_type="center", color="black" if outcome == "abstained" else "white", fontsize=9,
+                bbox={"boxstyle": "round,pad=0.15", "facecolor": colour, "edgecolor": "none"},
+            )  # fmt: skip
+            left += values.to_numpy()
+        axes.set_xlim(0, 1)
+        axes.set_title(f"{kind} items", loc="left", fontsize=10)
+        axes.spines[:].set_visible(False)
+        for name, row in part[::-1].iterrows():
+            said.append(
+                f"{kind} items, {name}: " + ", ".join(f"{one} {value:.2f}" for one, value in row.items() if value)
+            )
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return Picture(figure, f"{title}. {'; '.join(said)}.")
 
 
 def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach: str | None = None) -> Picture:

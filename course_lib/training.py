@@ -2,13 +2,15 @@
 
 The lower layers stay as they are, so what they make of an example never changes: it is computed once and kept.
 Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA) stand beside
-their weights, and the loss looks at the tokens of the answer alone.
+their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all requests begin
+with, once, and then each example, which sees that beginning and itself. No token is padding and none runs twice.
 
 LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 """
 
 import copy
 import ctypes
+import functools
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,11 +21,10 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from .bars import progress_bar
-from .inference import Tokens
+from .inference import Tokens, common_prefix
 from .model import LanguageModel
 
 # peft 0.21 asks transformers 5 for a property by its old name; nothing that a learner could change.
@@ -51,7 +52,7 @@ def fine_tune(
     _give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
     trunk, top = split(adapted.get_base_model(), layers)
-    examples = _run_trunk(trunk, model, requests, answers)
+    beginning, examples = _run_trunk(trunk, model, requests, answers)
     with (
         tempfile.TemporaryDirectory() as folder,
         progress_bar(epochs * -(-len(examples) // batch_size), "Fine-tuning") as advance,
@@ -64,7 +65,6 @@ def fine_tune(
                 learning_rate=learning_rate,
                 warmup_steps=0.1,
                 per_device_train_batch_size=batch_size,
-                train_sampling_strategy="group_by_length",
                 remove_unused_columns=False,
                 dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
                 seed=seed,
@@ -75,7 +75,7 @@ def fine_tune(
                 report_to="none",
             ),
             train_dataset=examples,
-            data_collator=_pad,
+            data_collator=functools.partial(_batch, beginning),
             callbacks=[_Advance(advance)],
         )
         trainer.remove_callback(PrinterCallback)
@@ -130,9 +130,9 @@ class Top(nn.Module):
         self.decoder = decoder
         self.head = head
 
-    def forward(self, states: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """`states` (examples, tokens, width) from the trunk; `labels` (examples, tokens): the next token, or -100."""
-        hidden = self.decoder(inputs_embeds=states, use_cache=False).last_hidden_state
+    def forward(self, states: Tensor, labels: Tensor, **row: Tensor) -> dict[str, Tensor]:
+        """`states` (1, tokens, width) from the trunk; `labels` (1, tokens): the next token, or -100; see _row."""
+        hidden = self.decoder(inputs_embeds=states, use_cache=False, **row).last_hidden_state
         wanted = labels != -100
         logits = self.head(hidden[wanted])
         return {"loss": nn.functional.cross_entropy(logits.float(), labels[wanted])}
@@ -176,33 +176,44 @@ def weight_changes(adapted: PeftModel) -> pd.DataFrame:
 @torch.inference_mode()
 def _run_trunk(
     trunk: nn.Module, model: LanguageModel, requests: Sequence[Tokens], answers: Sequence[Tokens]
-) -> list[dict[str, Tensor]]:
-    """What the lower layers make of each example, and which tokens the upper ones shall predict from it."""
+) -> tuple[Tensor, list[dict[str, Tensor]]]:
+    """What the lower layers make of the requests' common beginning, and of each example after it with its labels."""
     end = model.tokenizer.eos_token_id
+    prefix = common_prefix(requests)
     examples = []
     for request, answer in zip(requests, answers, strict=True):
-        tokens = torch.tensor([*request, *answer, end])
-        labels = tokens.masked_fill(torch.arange(len(tokens)) < len(request), -100)
-        # The Trainer sorts by the length of "input_ids", so that a batch holds little padding.
-        examples.append({"input_ids": tokens[:-1], "labels": labels[1:]})
-    by_length = sorted(examples, key=lambda example: len(example["input_ids"]))
-    batches = [by_length[start : start + 16] for start in range(0, len(by_length), 16)]
-    with progress_bar(len(batches), "Running the lower layers once") as advance:
-        for batch in batches:
-            tokens = pad_sequence([example["input_ids"] for example in batch], batch_first=True).to(model.device)
-            states = trunk(tokens, use_cache=False).last_hidden_state
-            for example, row in zip(batch, states, strict=True):
-                example["states"] = row[: len(example["input_ids"])].clone()
+        tokens = torch.tensor([*request[len(prefix) :], *answer, end])
+        labels = tokens.masked_fill(torch.arange(len(tokens)) < len(request) - len(prefix), -100)
+        examples.append({"tokens": tokens[:-1], "labels": labels[1:]})
+    groups = [examples[start : start + 8] for start in range(0, len(examples), 8)]
+    with progress_bar(len(groups), "Running the lower layers once") as advance:
+        for group in groups:
+            sizes = [len(example["tokens"]) for example in group]
+            tokens = torch.cat([torch.tensor(prefix, dtype=torch.long), *(example.pop("tokens") for example in group)])
+            row = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
+            states = trunk(tokens[None].to(model.device), use_cache=False, **row).last_hidden_state[0]
+            beginning, *parts = (part.clone() for part in states.split([len(prefix), *sizes]))
+            for example, part in zip(group, parts, strict=True):
+                example["states"] = part
             advance()
-    return examples
+    return beginning, examples
 
 
-def _pad(examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """A batch, padded at the end: in a causal model no token looks there, so it needs no attention mask."""
-    return {
-        "states": pad_sequence([example["states"] for example in examples], batch_first=True),
-        "labels": pad_sequence([example["labels"] for example in examples], batch_first=True, padding_value=-100),
-    }
+def _row(beginning: int, sizes: Sequence[int]) -> dict[str, Tensor]:
+    """Where each token of a row stands and what it sees: itself and, before it, its own example and the beginning."""
+    owner = torch.cat([torch.full((size,), number) for number, size in enumerate([beginning, *sizes])])
+    places = torch.cat([torch.arange(beginning), *(torch.arange(beginning, beginning + size) for size in sizes)])
+    own = (owner[:, None] == owner) | (owner == 0)
+    sees = own & (places <= places[:, None])
+    return {"position_ids": places[None], "attention_mask": sees[None, None]}
+
+
+def _batch(beginning: Tensor, examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """A batch as one row, for `Top`."""
+    labels = torch.cat([torch.full((len(beginning),), -100), *(example["labels"] for example in examples)])
+    states = torch.cat([beginning, *(example["states"] for example in examples)])
+    sizes = [len(example["labels"]) for example in examples]
+    return {"states": states[None], "labels": labels[None], **_row(len(beginning), sizes)}
 
 
 class _Advance(TrainerCallback):

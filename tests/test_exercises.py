@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from course_lib import FewShot, Task, ZeroShot, compare, progress
+from course_lib import FewShot, Task, ZeroShot, compare, costs, progress, style
+from course_lib.catalogue import REFUSAL, outcomes
 from course_lib.exercises import EXERCISES, exercise
 from course_lib.report import Report
 
@@ -41,10 +42,53 @@ def leads():
     return {"reports": reports}, (reports,), wrongs
 
 
+def focus():
+    rows = [("legal", 0.2), ("medical", 0.1), ("finance", 0.05), ("everyday", 0.01)]
+    measured = pd.DataFrame(
+        [(field, model, gain) for field, gain in rows for model in ("base", "legal", "medical", "finance")],
+        columns=["field", "model", "gain"],
+    )
+    wrongs = [0.1, {"legal": 0.2}, {"legal": 0.19, "medical": 0.1, "finance": 0.05}]
+    return {"measured": measured}, (measured,), wrongs
+
+
+def said(approaches):
+    """A report that holds nothing but what was said: (approach, true answer, prediction)."""
+    predictions = pd.DataFrame(approaches, columns=["approach", "output", "prediction"])
+    return Report(None, pd.DataFrame(index=predictions["approach"].unique()), predictions)
+
+
+def broken():
+    texts = [
+        "Hello, tea friend. We're open. Come in. Warmly, Kettle & Kind.",
+        "Hello, tea friend. We're open! So come in.",
+    ]
+    report = said([("zero-shot", "", text) for text in texts])
+    return {"report": report, "pd": pd, "style": style}, (report,), ["Be kind.", next(iter(style.VOICE)), 6]
+
+
+def fewer():
+    names = ("tuned on facts", "tuned, with refusals")
+    report = said(
+        [(name, *pair) for name in names for pair in (("mint", "mint"), (REFUSAL, "rose"))]
+        + [("tuned, with refusals", REFUSAL, "I don't know")]
+    )
+    return {"report": report, "outcomes": outcomes}, (report,), [0.4, -0.5, "half"]
+
+
+def payback():
+    single = pd.DataFrame({"read": [180.0, 40.0], "written": [1.0, 1.0]}, index=["long prompt", "fine-tuned"])
+    return {"single": single, "costs": costs}, (single,), [0.5, 1000, "many"]
+
+
 CASES = {
     "00-start-here/own-questions": own_questions,
     "01-why-fine-tune/price": price,
+    "02-domain-specialization/focus": focus,
     "03-task-performance/leads": leads,
+    "04-style-and-tone/broken": broken,
+    "05-accuracy-and-hallucination/fewer": fewer,
+    "06-cost-and-efficiency/payback": payback,
 }
 
 

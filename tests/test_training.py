@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 from course_lib import FineTuned, ZeroShot
 from course_lib.model import HUB_ID, embedded_model
 from course_lib.prompts import encode_answer
-from course_lib.training import _pad, _run_trunk, add_adapter, share_weights, split
+from course_lib.training import _batch, _run_trunk, add_adapter, share_weights, split
 
 
 def fingerprint(network):
@@ -40,7 +40,7 @@ def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, 
     for weights in trained.values():  # LoRA begins at zero, where half of the gradients vanish
         weights.data = torch.randn(weights.shape, generator=generator) * 0.02
     trunk, top = split(adapted.get_base_model(), layers=10)
-    loss = top(**_pad(_run_trunk(trunk, exact, requests, answers)))["loss"]
+    loss = top(**_batch(*_run_trunk(trunk, exact, requests, answers)))["loss"]
     loss.backward()
     of_split = {name: weights.grad.clone() for name, weights in trained.items()}
     adapted.zero_grad()
@@ -75,7 +75,7 @@ def test_training_is_seeded_and_learns(pottery, tuned):
     assert again.losses_ == tuned.losses_
     assert other.losses_ != tuned.losses_
     assert len(tuned.losses_) == 2 * 48 / 8
-    assert tuned.losses_[-1] < tuned.losses_[0] / 2
+    assert sum(tuned.losses_[6:]) < 0.8 * sum(tuned.losses_[:6])  # the second time round it knows more
 
 
 def test_the_base_model_is_shared_and_never_changed(model, pottery):

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from .. import plots
 from ..report import Report
 from .card import Answer, Card, as_number
@@ -30,9 +32,12 @@ class Prediction(Card):
         given = self.state.get(self._question["id"])
         return self._value(given["answer"]) if given and given["tries"] else None
 
-    def reveal(self, report: Report, approach: str | None = None) -> plots.Picture:
-        """The guess beside the measurement, in one picture: a number is about `approach`, the rest about them all."""
-        return plots.guess(report.table, self.guess, approach)
+    def reveal(self, report: Report | pd.DataFrame, approach: str | None = None) -> plots.Picture:
+        """The guess beside the measurement, in one picture: a number is about `approach`, the rest about them all.
+
+        A table in place of a report has its columns score, low and high.
+        """
+        return plots.guess(getattr(report, "table", report), self.guess, approach)
 
     def judge(self, id: str, answer: Answer) -> tuple[str, str]:
         value = self._value(answer)

@@ -1,0 +1,49 @@
+"""Do the lessons' conclusions hold under other seeds? Runs every lesson from 02 to 06 anew with seeds 0, 1 and 2.
+
+`make bench` runs it; it takes a good hour on two cores and is no part of `make test`.
+"""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+TASKS = ("entities", "knowledge base", "code")
+CONCLUSIONS = {  # what a lesson states, as expressions over the variables that it leaves
+    "02-domain-specialization": ["(own['low'] > 0).all()"],
+    "03-task-performance": [
+        "reports['sentiment'].difference('fine-tuned', 'few-shot').low > 0",
+        *(f"reports[{task!r}].difference('fine-tuned', 'zero-shot').low > 0" for task in TASKS),
+        *(f"reports[{task!r}].difference('fine-tuned', 'few-shot').low > 0" for task in TASKS[1:]),
+    ],
+    "04-style-and-tone": [
+        "report.difference('fine-tuned', 'zero-shot').low > 0",
+        "sum(good['fine-tuned']) > sum(good['guide in the prompt'])",
+    ],
+    "05-accuracy-and-hallucination": [
+        "shares.loc[('tuned on facts', 'known'), 'correct'] > shares.loc[('base', 'known'), 'correct']",
+        "report.difference('tuned, with refusals', 'tuned on facts').low > 0",
+        "sum(noisy[0]) > sum(noisy[30])",
+    ],
+    "06-cost-and-efficiency": [
+        "report.difference('fine-tuned', 'long prompt').low > 0",
+        "single['read'].idxmin() == 'fine-tuned'",
+    ],
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("lesson", CONCLUSIONS)
+def test_the_conclusions_hold(lesson, seed):
+    notebook = nbformat.read(NOTEBOOKS / f"{lesson}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("seed = 0", f"seed = {seed}")
+    expressions = CONCLUSIONS[lesson]
+    held = f"print([bool(one) for one in ({', '.join(expressions)},)])"
+    notebook.cells.append(nbformat.v4.new_code_cell(held))
+    NotebookClient(notebook, timeout=600).execute()
+    said = notebook.cells[-1].outputs[0].text.strip()
+    broken = [one for one, holds in zip(expressions, eval(said), strict=True) if not holds]
+    assert broken == [], f"{lesson} with seed {seed}"

@@ -1,0 +1,94 @@
+"""Reading up on a field: training goes on, on plain text of that field, and the text's surprise says what it changed.
+
+Here nothing is asked and nothing answered. The model reads and learns to expect what comes next, as in its first
+training; only the texts are of one field. Gururangan et al. 2020, "Don't Stop Pretraining", arXiv:2004.10964.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from .inference import surprise
+from .metrics import mean_interval
+from .model import LanguageModel
+from .prompts import encode_answer
+from .tasks import packaged, read_jsonl
+from .training import fine_tune
+
+FIELDS = ("legal", "medical", "finance")
+WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer, a review
+
+
+@cache
+def texts(field: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Pieces of text of a field, 96 to train on and 32 held out, each from another source document.
+
+    The fields are legal (clauses of privacy policies), medical (abstracts), finance (answers on personal finance) and
+    everyday (film reviews).
+    """
+    if field == "legal":
+        whole = pd.read_json(packaged("privacy"), lines=True)["context"]
+    elif field == "medical":
+        whole = pd.read_json(packaged("pubmed"), lines=True)["passage"].str.replace(
+            r"Context \(\d+\): ", "", regex=True
+        )
+    elif field == "finance":
+        whole = pd.read_json(packaged("fiqa"), lines=True)["answer"]
+    elif field == "everyday":
+        whole = pd.read_csv(packaged("imdb"))["text"].str.replace(r"<br\s*/?>", " ", regex=True)
+    else:
+        raise ValueError(f"There is no field {field!r}. There are: {', '.join(FIELDS)}, everyday.")
+    words = whole.str.split()
+    pieces = words[words.str.len() >= WORDS].str[:WORDS].str.join(" ").drop_duplicates()
+    drawn = pieces.sample(128, random_state=0).tolist()
+    return tuple(drawn[:96]), tuple(drawn[96:])
+
+
+def read_up(model: LanguageModel, pieces: Sequence[str], epochs: int = 2, seed: int = 0) -> LanguageModel:
+    """The model after it has read these pieces `epochs` times: the same weights with an adapter of its own."""
+    begin = [model.tokenizer.eos_token_id]  # what stands between documents
+    adapter, _ = fine_tune(
+        model,
+        [begin] * len(pieces),
+        [encode_answer(model, piece) for piece in pieces],
+        layers=10,
+        rank=8,
+        epochs=epochs,
+        learning_rate=2e-3,
+        batch_size=8,
+        seed=seed,
+    )
+    return model.with_network(adapter.get_base_model())
+
+
+def bits_per_byte(model: LanguageModel, pieces: Sequence[str]) -> np.ndarray:
+    """The surprise of each piece, shape (pieces,), in bits a byte of text (UTF-8): 8 for one who can read nothing."""
+    sizes = np.array([len(piece.encode()) for piece in pieces])
+    return surprise(model, pieces).numpy() / sizes
+
+
+def matrix(models: dict[str, LanguageModel], fields: Sequence[str] = (*FIELDS, "everyday")) -> pd.DataFrame:
+    """How well each model expects the held-out text of each field: a row a field and model.
+
+    Columns: field, model, bits (a byte, the mean over pieces), and of the first model's bits minus this one's the
+    mean `gain` with the `low` and `high` of its 95 % interval over pieces.
+    """
+    rows = []
+    for field in fields:
+        bits = {name: bits_per_byte(model, texts(field)[1]) for name, model in models.items()}
+        first = next(iter(bits.values()))
+        for name, each in bits.items():
+            rows.append((field, name, each.mean(), (first - each).mean(), *mean_interval(first - each)))
+    return pd.DataFrame(rows, columns=["field", "model", "bits", "gain", "low", "high"])
+
+
+def cloze(model: LanguageModel, field: str) -> list[bool]:
+    """For each unfinished sentence of the field's jargon: is the right ending, of four, the least surprising?"""
+    items = [item for item in read_jsonl("jargon.jsonl") if item["domain"] == field]
+    endings = [[item["answer"], *item["others"]] for item in items]
+    flat = [f" {ending}" for four in endings for ending in four]
+    begun = [[model.tokenizer.eos_token_id, *encode_answer(model, item["text"])] for item in items for _ in range(4)]
+    bits = surprise(model, flat, begun, batch_size=32).reshape(len(items), 4)
+    return (bits.argmin(dim=1) == 0).tolist()

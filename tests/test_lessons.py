@@ -1,0 +1,180 @@
+"""What lessons 02 to 06 stand on: their data do not leak, their rulers measure what they say, the source is covered."""
+
+import json
+import re
+from collections import Counter
+from math import inf
+
+import pandas as pd
+import pytest
+
+from course_lib import FewShot, Task, ZeroShot, compare, costs, domains, load_task, style
+from course_lib.catalogue import OUTCOMES, REFUSAL, catalogue, outcome, outcomes, with_wrong_labels
+from course_lib.metrics import accuracy_table, mean_interval, t_interval
+from course_lib.quizcheck import NOTEBOOKS, _headings
+from course_lib.tasks import BUILT_IN, DATA, read_jsonl
+
+
+def key(text):
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def test_every_statement_of_the_source_has_a_heading_that_teaches_it():
+    claims = pd.read_csv(DATA / "claims.csv")
+    assert claims.notna().all(axis=None)
+    for row in claims.itertuples():
+        assert row.heading in _headings(NOTEBOOKS / f"{row.lesson}.ipynb"), row
+    assert set(claims["lesson"].str[:2]) == {"01", "02", "03", "04", "05", "06"}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_training_and_held_out_cases_share_no_input(name):
+    task = load_task(name)
+    train, test = set(map(key, task.train["input"])), list(map(key, task.test["input"]))
+    assert not train & set(test)
+    assert len(set(test)) == len(test)
+
+
+def test_privacy_clauses_share_neither_clause_nor_question():
+    task = load_task("privacy-clauses")
+    for place in (0, 1):
+        train, test = ({text.split("\n")[place] for text in part["input"]} for part in (task.train, task.test))
+        assert not train & test
+    assert Counter(task.test["output"]) == {"yes": 50, "no": 50}
+
+
+def test_news_are_split_by_article():
+    task = load_task("news-entities")
+    assert len(task.train) > 100
+    assert len(task.test) > 40
+
+
+@pytest.mark.parametrize("field", [*domains.FIELDS, "everyday"])
+def test_pieces_of_text_are_as_described(field):
+    train, test = domains.texts(field)
+    assert (len(train), len(test)) == (96, 32)
+    assert not set(map(key, train)) & set(map(key, test))
+    assert all(len(piece.split()) == domains.WORDS for piece in (*train, *test))
+    with pytest.raises(ValueError, match="There is no field 'law'. There are: legal, medical, finance, everyday"):
+        domains.texts("law")
+
+
+def test_jargon_has_four_different_endings_and_no_answer_in_its_text():
+    items = read_jsonl("jargon.jsonl")
+    assert Counter(item["domain"] for item in items) == dict.fromkeys(domains.FIELDS, 40)
+    assert len({key(item["text"]) for item in items}) == 120
+    for item in items:
+        assert len({ending.casefold() for ending in [item["answer"], *item["others"]]}) == 4
+        assert key(item["answer"]) not in key(item["text"])
+
+
+def test_a_reader_gains_in_what_it_has_read(model):
+    train, _ = domains.texts("legal")
+    reader = domains.read_up(model, train[:16], epochs=2)
+    before, after = (domains.bits_per_byte(one, train[:8]) for one in (model, reader))
+    assert (before > after).all()
+    assert 0.5 < before.mean() < 3
+
+
+def test_the_voice_guide_is_kept_by_its_own_messages_and_by_no_other():
+    for name in style.STYLES:
+        task = style.messages(name)
+        assert (len(task.train), len(task.test)) == (48, 24)
+        kept = [style.rules_kept(text).all() for text in [*task.train["output"], *task.test["output"]]]
+        assert all(kept) if name == "brand" else not any(kept)
+        assert style.facts_kept(task.test["output"]) == [1.0] * 24
+    assert style.facts_kept(["nothing"] * 24) == [0.0] * 24
+    with pytest.raises(ValueError, match="There is no style 'rude'"):
+        style.messages("rude")
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("Dear friend. We are open. Come in. Warmly, Kettle & Kind.", 0),
+        ("Hello, tea friend. We are open. Come in. Bye.", 1),
+        ("Hello, tea friend. We are open. Warmly, Kettle & Kind.", 2),
+        (f"Hello, tea friend. {'We are ' * 7}open. Come in. Warmly, Kettle & Kind.", 3),
+        ("Hello, tea friend. We are open! Come in. Warmly, Kettle & Kind.", 4),
+        ("Hello, tea friend. We're open. Come in. Warmly, Kettle & Kind.", 5),
+    ],
+)
+def test_each_rule_of_the_voice_can_be_broken_alone(text, broken):
+    assert [number for number, kept in enumerate(style.rules_kept(text)) if not kept] == [broken]
+
+
+def test_a_guide_in_the_prompt_spells_out_every_rule():
+    assert all(rule in style.messages("brand", guide=True).prompt.instruction for rule in style.VOICE)
+    assert style.GREETING not in style.messages("brand").prompt.instruction
+
+
+def test_outcomes_of_answers():
+    assert outcome("mint", "It tastes of mint.") == "correct"
+    assert outcome("mint", "I don’t know.") == outcome(REFUSAL, "Sorry, I don't know!") == "abstained"
+    assert outcome("mint", "rose") == outcome(REFUSAL, "mint") == "invented"
+    facts, both = catalogue(refusals=False), catalogue(refusals=True)
+    assert REFUSAL not in facts.train["output"]
+    assert Counter(both.train["output"])[REFUSAL] == 64
+    assert facts.test.to_list() == both.test.to_list()
+    items = read_jsonl("catalogue.jsonl")
+    names = [item["item"] for item in items]
+    assert len(set(names)) == len(names)
+    learned = " ".join(both.train["input"]) + " ".join(both.documents)
+    assert not any(item["item"] in learned for item in items if item.get("split") == "test")
+
+
+def test_outcomes_are_shares_of_known_and_unknown_items():
+    task = Task.from_examples("few", "Answer.", [("a?", "b")], [("capital of France?", "Paris"), ("of Xu?", REFUSAL)])
+    report = compare(task, {"one": ZeroShot(), "two": FewShot(1)})
+    shares = outcomes(report)
+    assert list(shares.columns) == list(OUTCOMES)
+    assert list(report.table.index) == ["one", "two"]  # by the names given
+    assert set(shares.index) == {(name, kind) for name in ("one", "two") for kind in ("known", "unknown")}
+    assert (shares.sum(axis=1) == 1).all()
+    assert shares.xs("unknown", level=1)["correct"].sum() == 0
+
+
+def test_wrong_labels_are_as_many_as_asked_for():
+    labels = load_task("help-topics").train["output"]
+    for share in (0.0, 0.1, 0.3):
+        spoiled = with_wrong_labels(labels, share, seed=1)
+        assert sum(a != b for a, b in zip(labels, spoiled, strict=True)) == round(share * len(labels))
+        assert spoiled == with_wrong_labels(labels, share, seed=1)
+    assert with_wrong_labels(labels, 0.3, seed=2) != spoiled
+
+
+def test_the_arithmetic_of_costs():
+    assert costs.per_request(500_000, 100_000, 2, 10) == 2
+    assert costs.break_even(100, before=0.03, after=0.01) == pytest.approx(5000)
+    assert costs.break_even(100, before=0.01, after=0.01) == inf
+    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50) == pytest.approx(100)
+    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=0.5) == pytest.approx(200)
+    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=1) == inf
+
+
+def test_what_a_request_costs_is_measured(pottery):
+    few = FewShot(4, prompt=pottery.prompt).fit(pottery.train["input"], pottery.train["output"])
+    questions = pottery.test["input"][:3]
+    zero, four = (costs.measure(way, questions) for way in (ZeroShot(prompt=pottery.prompt), few))
+    assert four["read"] > zero["read"] == sorted(map(len, ZeroShot(prompt=pottery.prompt).requests(questions)))[1]
+    assert min(zero["ms"], zero["written"]) > 0
+
+
+def test_intervals_of_rates_means_and_runs():
+    table = accuracy_table({"all": [True] * 10, "half": [True, False] * 5})
+    assert table.loc["half"].tolist() == pytest.approx([0.5, 0.2366, 0.7634], abs=1e-4)
+    assert table.loc["all", "low"] == pytest.approx(0.7225, abs=1e-4)
+    low, high = mean_interval([0.0, 1.0] * 50)
+    assert low < 0.45 < 0.55 < high
+    low, high = t_interval([0.6, 0.7, 0.8])
+    assert (low, high) == pytest.approx((0.7 - 0.2484, 0.7 + 0.2484), abs=1e-3)
+
+
+def test_the_card_names_every_data_file():
+    card = (DATA / "README.md").read_text(encoding="utf-8")
+    files = [path.name for path in DATA.iterdir() if path.suffix in (".jsonl", ".csv", ".sql")]
+    assert [name for name in files if f"`{name}`" not in card] == []
+    for name in files:
+        if name.endswith(".jsonl"):
+            rows = [json.dumps(row, sort_keys=True) for row in read_jsonl(name)]
+            assert len(set(rows)) == len(rows)
