@@ -23,8 +23,8 @@ from .prompts import encode_answer
 Tokens = list[int]
 # Tokens in memory at once. Reading is fastest while what a layer makes of them fits the processor's cache; writing
 # reads all weights anew for every token, so there the more requests together the better (their keys and values, those
-# of the tokens to come included, take 190 MB in float32).
-READING, WRITING = 2048, 4096
+# of the tokens to come included, take 140 MB in float32).
+READING, WRITING = 2048, 3072
 
 
 @torch.inference_mode()
