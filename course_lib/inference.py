@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache, DynamicCache, set_seed
 
 from .bars import progress_bar
-from .model import LanguageModel
+from .model import LanguageModel, give_back_memory
 from .prompts import encode_answer
 
 Tokens = list[int]
@@ -125,6 +125,7 @@ def _batches(
     Yields the rows of a batch, its tokens and attention mask of shape (rows, longest request), padded between prefix
     and request, and the cache that holds the prefix.
     """
+    give_back_memory()
     prefix = common_prefix(requests)
     shared = DynamicCache(config=model.network.config)
     if prefix:

@@ -1,5 +1,6 @@
 """Which language model: the one that comes with the course, or any other that you name."""
 
+import ctypes
 import functools
 import json
 import os
@@ -108,6 +109,12 @@ def best_dtype(device: str) -> torch.dtype:
     if device == "cpu" and any(torch.cpu.get_capabilities().get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16")):
         return torch.bfloat16
     return torch.float32
+
+
+def give_back_memory() -> None:
+    """Return what is free to the system: glibc keeps hundreds of MB of one step's buffers for a next one."""
+    with suppress(AttributeError, OSError):  # other systems have no such call, and no need of it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def embedded_model() -> Path:

@@ -9,12 +9,10 @@ LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXi
 """
 
 import copy
-import ctypes
 import functools
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import pandas as pd
 import torch
@@ -25,7 +23,7 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 
 from .bars import progress_bar
 from .inference import Tokens, common_prefix
-from .model import LanguageModel
+from .model import LanguageModel, give_back_memory
 
 # peft 0.21 asks transformers 5 for a property by its old name; nothing that a learner could change.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
@@ -49,7 +47,7 @@ def fine_tune(
     weights, so nothing need be put back when somebody presses stop.
     """
     set_seed(seed)
-    _give_back_memory()
+    give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
     trunk, top = split(adapted.get_base_model(), layers)
     beginning, examples = _run_trunk(trunk, model, requests, answers)
@@ -80,14 +78,8 @@ def fine_tune(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    _give_back_memory()
+    give_back_memory()
     return adapted.eval(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-
-
-def _give_back_memory() -> None:
-    """Return what is free to the system: glibc keeps hundreds of MB of a training's buffers for a next one."""
-    with suppress(AttributeError, OSError):  # other systems have no such call, and no need of it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def share_weights(network: PreTrainedModel) -> PreTrainedModel:
@@ -226,4 +218,4 @@ class _Advance(TrainerCallback):
         if "loss" in logs:
             self.advance(f"loss {logs['loss']:.2f}")
             if state.global_step % 8 == 0:
-                _give_back_memory()
+                give_back_memory()
