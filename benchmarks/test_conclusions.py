@@ -24,7 +24,7 @@ CONCLUSIONS = {  # what a lesson states, as expressions over the variables that 
     ],
     "05-accuracy-and-hallucination": [
         "shares.loc[('tuned on facts', 'known'), 'correct'] > shares.loc[('base', 'known'), 'correct']",
-        "report.difference('tuned, with refusals', 'tuned on facts').low > 0",
+        "invented.loc['tuned, with refusals', 'high'] < invented.loc['tuned on facts', 'low']",
         "sum(noisy[0]) > sum(noisy[30])",
     ],
     "06-cost-and-efficiency": [
