@@ -1,6 +1,6 @@
 """Do the lessons' conclusions hold under other seeds? Runs every lesson from 02 to 06 anew with seeds 0, 1 and 2.
 
-`make bench` runs it; it takes a good hour on two cores and is no part of `make test`.
+`make bench` runs it; it takes about an hour and a half on two cores and is no part of `make test`.
 """
 
 from pathlib import Path
