@@ -1,29 +1,29 @@
 """Asking the model, for many requests at once: which choice is likeliest, what it writes, how a text surprises it.
 
 Requests of one task begin alike: the same instruction, the same examples. That common prefix runs through the
-network once; its keys and values are kept, and every batch of requests continues from a copy of them. The answers
+network once; its keys and values are held once, and all requests of a batch look at them (attention.py). The answers
 are the same as without (tests/test_inference.py shows it); the work is not: with 8 examples, a request is mostly
 prefix.
 """
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import Cache, DynamicCache, set_seed
+from transformers import Cache, DynamicCache
 
 from .bars import progress_bar
 from .model import LanguageModel, give_back_memory
 from .prompts import encode_answer
 
 Tokens = list[int]
-# Tokens in memory at once. Reading is fastest while what a layer makes of them fits the processor's cache; writing
-# reads all weights anew for every token, so there the more requests together the better (their keys and values, those
-# of the tokens to come included, take 140 MB in float32).
+# Tokens of requests in memory at once, without their prefix. Reading is fastest while what a layer makes of them fits
+# the processor's cache; writing reads all weights anew for every token, so there the more requests together the
+# better (their keys and values, those of the tokens to come included, take 140 MB in float32).
 READING, WRITING = 2048, 3072
 
 
@@ -42,11 +42,11 @@ def choose(
         batch_tokens //= len(options)
     first_tokens = torch.tensor([option[0] for option in options], device=model.device)
     scores = torch.empty(len(requests), len(options))
-    for rows, tokens, mask, cache in _batches(model, requests, batch_tokens, "Scoring"):
-        logits = _continue(model, tokens[:, cache.get_seq_length() :], mask, cache, keep=1)
-        scores[rows] = logits[:, -1].float().log_softmax(-1)[:, first_tokens].cpu()
+    for batch in _batches(model, requests, batch_tokens, "Scoring"):
+        logits = batch.read(batch.tokens, keep=1)
+        scores[batch.rows] = logits[:, -1].float().log_softmax(-1)[:, first_tokens].cpu()
         if max(map(len, options)) > 1:
-            scores[rows] += _later_tokens(model, options, mask, cache).cpu()
+            scores[batch.rows] += _later_tokens(batch, options).cpu()
     return scores
 
 
@@ -63,22 +63,25 @@ def generate(
 
     At temperature 0 it always takes the likeliest token; above, it draws one, the more freely the higher.
     """
-    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
-    set_seed(seed)
-    texts = [""] * len(requests)
-    for rows, tokens, mask, cache in _batches(model, requests, batch_tokens, "Writing", max_new_tokens):
-        written = model.network.generate(
-            tokens,
-            attention_mask=mask,
-            past_key_values=cache,
-            max_new_tokens=max_new_tokens,
-            **drawn,
-            pad_token_id=model.tokenizer.eos_token_id,
-        )
-        answers = model.tokenizer.batch_decode(written[:, tokens.shape[1] :], skip_special_tokens=True)
-        for row, answer in zip(rows, answers, strict=True):
-            texts[row] = answer.strip()
-    return texts
+    dice = torch.Generator(model.device).manual_seed(seed)
+    answers: list[Tokens] = [[] for _ in requests]
+    for batch in _batches(model, requests, batch_tokens, "Writing", max_new_tokens):
+        tokens = batch.tokens
+        for _ in range(max_new_tokens):
+            logits = batch.read(tokens, keep=1)[:, -1]
+            if temperature:
+                tokens = (logits.float() / temperature).softmax(-1).multinomial(1, generator=dice)
+            else:
+                tokens = logits.argmax(-1, keepdim=True)
+            goes_on = tokens[:, 0] != model.tokenizer.eos_token_id
+            if not goes_on.all():  # who has ended leaves the batch
+                batch.keep(goes_on)
+                tokens = tokens[goes_on]
+            if not batch.rows:
+                break
+            for row, token in zip(batch.rows, tokens[:, 0].tolist(), strict=True):
+                answers[row].append(token)
+    return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
 
 @torch.inference_mode()
@@ -115,63 +118,89 @@ def common_prefix(requests: Sequence[Tokens]) -> Tokens:
     return [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
 
 
+@dataclass
+class Batch:
+    """Requests that are read together: `rows` of them, `tokens` (rows, longest) after the prefix, padded in front.
+
+    `real` says which of the tokens in the cache and of the next ones are no padding.
+    """
+
+    model: LanguageModel
+    prefix: Cache | None
+    rows: list[int]
+    tokens: Tensor
+    real: Tensor
+    cache: Cache
+
+    def read(self, tokens: Tensor, keep: int = 0) -> Tensor:
+        """Logits of the last `keep` positions (0: all) of `tokens`, which follow what was read."""
+        before, new = self.cache.get_seq_length(), tokens.shape[1]
+        if before + new > self.real.shape[1]:
+            self.real = nn.functional.pad(self.real, (0, before + new - self.real.shape[1]), value=True)
+        begins = self.prefix.get_seq_length() if self.prefix else 0
+        places = torch.arange(before + new, device=tokens.device)
+        now = places[before:, None]
+        # Padding looks at itself, or it would look at nothing and be no number.
+        sees = (self.real[:, None, :] & (places <= now)) | (places == now)
+        return self.model.network(
+            tokens,
+            attention_mask=sees[:, None],
+            position_ids=begins + (self.real.cumsum(-1) - 1).clamp(min=0)[:, before:],
+            past_key_values=self.cache,
+            logits_to_keep=keep,
+            prefix=self.prefix,
+        ).logits
+
+    def keep(self, which: Tensor) -> None:
+        """Go on with these rows only; `which` is True for each that stays."""
+        self.rows = [row for row, stays in zip(self.rows, which.tolist(), strict=True) if stays]
+        self.real = self.real[which]
+        self.cache.batch_select_indices(which)
+
+    def repeat(self, times: int) -> None:
+        """Hold each row so many times, one after the other."""
+        self.real = self.real.repeat_interleave(times, dim=0)
+        self.cache.batch_repeat_interleave(times)
+
+
 def _batches(
     model: LanguageModel, requests: Sequence[Tokens], batch_tokens: int, label: str, new_tokens: int = 0
-) -> Iterator[tuple[list[int], Tensor, Tensor, Cache]]:
-    """Batches of requests of like length, the longest first, each with the common prefix already in a cache.
+) -> Iterator[Batch]:
+    """Batches of requests of like length, the longest first.
 
-    No batch is over `batch_tokens`, counting padding and `new_tokens` a request, unless a single request is.
-
-    Yields the rows of a batch, its tokens and attention mask of shape (rows, longest request), padded between prefix
-    and request, and the cache that holds the prefix.
+    No batch is over `batch_tokens`, counting padding and `new_tokens` a request but not the prefix, unless a single
+    request is.
     """
     give_back_memory()
-    prefix = common_prefix(requests)
-    shared = DynamicCache(config=model.network.config)
-    if prefix:
-        model.network(torch.tensor([prefix], device=model.device), past_key_values=shared, logits_to_keep=1)
-    by_length = sorted(range(len(requests)), key=lambda row: len(requests[row]), reverse=True)
+    beginning = common_prefix(requests)
+    prefix = DynamicCache(config=model.network.config) if beginning else None
+    if beginning:
+        model.network(torch.tensor([beginning], device=model.device), past_key_values=prefix, logits_to_keep=1)
+    own = [list(request[len(beginning) :]) for request in requests]
+    by_length = sorted(range(len(own)), key=lambda row: len(own[row]), reverse=True)
     groups: list[list[int]] = []
     for row in by_length:
-        if groups and (len(groups[-1]) + 1) * (len(requests[groups[-1][0]]) + new_tokens) <= batch_tokens:
+        if groups and (len(groups[-1]) + 1) * (len(own[groups[-1][0]]) + new_tokens) <= batch_tokens:
             groups[-1].append(row)
         else:
             groups.append([row])
     with progress_bar(len(groups), label) as advance:
         for rows in groups:
-            width = len(requests[rows[0]])
-            tokens = torch.zeros(len(rows), width, dtype=torch.long)
-            mask = torch.ones_like(tokens)
-            for place, row in enumerate(rows):
-                padding = width - len(requests[row])
-                tokens[place] = torch.tensor(prefix + [0] * padding + list(requests[row][len(prefix) :]))
-                mask[place, len(prefix) : len(prefix) + padding] = 0
-            cache = copy.deepcopy(shared)
-            if prefix:
-                cache.batch_repeat_interleave(len(rows))
-            yield rows, tokens.to(model.device), mask.to(model.device), cache
+            longest = len(own[rows[0]])
+            tokens = torch.tensor([[0] * (longest - len(own[row])) + own[row] for row in rows])
+            sizes = torch.tensor([len(own[row]) for row in rows])
+            real = torch.arange(longest) >= longest - sizes[:, None]
+            cache = DynamicCache(config=model.network.config)
+            yield Batch(model, prefix, rows, tokens.to(model.device), real.to(model.device), cache)
             advance()
 
 
-def _continue(model: LanguageModel, tokens: Tensor, mask: Tensor, cache: Cache, keep: int = 0) -> Tensor:
-    """Logits of the last `keep` positions (0: all) of `tokens`, which follow what the cache holds.
-
-    `mask` covers cache and tokens; padding in it takes up no position.
-    """
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-    return model.network(
-        tokens, attention_mask=mask, position_ids=positions, past_key_values=cache, logits_to_keep=keep
-    ).logits
-
-
-def _later_tokens(model: LanguageModel, options: list[Tokens], mask: Tensor, cache: Cache) -> Tensor:
+def _later_tokens(batch: Batch, options: list[Tokens]) -> Tensor:
     """Log-probabilities, shape (rows, options), of each option's tokens after its first."""
-    rows, longest = len(mask), max(map(len, options))
-    padded = torch.tensor([option + [0] * (longest - len(option)) for option in options], device=model.device)
+    longest = max(map(len, options))
+    padded = torch.tensor([option + [0] * (longest - len(option)) for option in options], device=batch.tokens.device)
     counts = torch.tensor([[place < len(option) for place in range(1, longest)] for option in options])
-    cache.batch_repeat_interleave(len(options))
-    tokens = padded[:, :-1].repeat(rows, 1)
-    mask = torch.cat([mask.repeat_interleave(len(options), dim=0), torch.ones_like(tokens)], dim=1)
-    logits = _continue(model, tokens, mask, cache).float().log_softmax(-1)
-    each = logits.gather(-1, padded[:, 1:].repeat(rows, 1).unsqueeze(-1)).squeeze(-1)
-    return (each.view(rows, len(options), -1) * counts.to(each.device)).sum(-1)
+    batch.repeat(len(options))
+    logits = batch.read(padded[:, :-1].repeat(len(batch.rows), 1)).float().log_softmax(-1)
+    each = logits.gather(-1, padded[:, 1:].repeat(len(batch.rows), 1).unsqueeze(-1)).squeeze(-1)
+    return (each.view(len(batch.rows), len(options), -1) * counts.to(each.device)).sum(-1)

@@ -15,6 +15,7 @@ from filelock import FileLock
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
+from .attention import SHARED_PREFIX
 from .bars import progress_bar
 from .fetch import COMMAND, FetchError, PackagedFile, Wheel, cache_folder, fetch, has_pip, installed, sha256
 
@@ -93,6 +94,7 @@ def _load(name: str) -> LanguageModel:
         ) from error
     network.name_or_path = published  # what a saved adapter names as its base: never a path of this computer
     network.requires_grad_(False).eval().to(device)
+    network.set_attn_implementation(SHARED_PREFIX)
     # Without this, the head's weights are copied once per request wherever only the last token's output is wanted.
     network.get_output_embeddings().register_forward_pre_hook(_contiguous)
     return LanguageModel(name, network, tokenizer)

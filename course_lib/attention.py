@@ -1,0 +1,52 @@
+"""Attention in which all rows of a batch see one beginning that is held once."""
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, AttentionMaskInterface, Cache
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+SHARED_PREFIX = "shared_prefix"  # what transformers knows it as
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    prefix: Cache | None = None,
+    **kwargs,
+) -> tuple[Tensor, None]:
+    """Attention in which every row of a batch sees one `prefix`, held once, besides its own tokens.
+
+    Transformers calls it for every layer: `query` (rows, heads, new tokens, width), `key` and `value` (rows, key
+    heads, tokens, width). Without a prefix it is torch's own attention.
+    """
+    if prefix is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    shared = prefix.layers[module.layer_idx]
+    rows, heads, new, width = query.shape
+    begins = shared.keys.shape[2]
+    if new > 1:  # torch's attention is fastest here, and what it needs is soon given back
+        key = torch.cat([shared.keys.expand(rows, -1, -1, -1), key], dim=2)
+        value = torch.cat([shared.values.expand(rows, -1, -1, -1), value], dim=2)
+        mask = nn.functional.pad(attention_mask, (begins, 0), value=True)
+        return sdpa_attention_forward(module, query, key, value, mask, scaling=scaling, **kwargs)
+    # One new token a row: a copy of the prefix for each row and each token would be most of the work.
+    query = query.reshape(rows, key.shape[1], -1, width)
+    near = (query @ key.transpose(-1, -2)).masked_fill(~attention_mask, -torch.inf)
+    far = _over_rows(query, shared.keys[0].transpose(-1, -2))
+    weights = (torch.cat([far, near], dim=-1) * scaling).float().softmax(-1).to(query.dtype)
+    found = _over_rows(weights[..., :begins], shared.values[0]) + weights[..., begins:] @ value
+    return found.reshape(rows, 1, heads, width), None
+
+
+def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:
+    """The product of each of `rows` (rows, key heads, group, n) with one `shared` (key heads, n, m)."""
+    return (rows.transpose(0, 1).flatten(1, 2) @ shared).unflatten(1, (len(rows), -1)).transpose(0, 1)
+
+
+AttentionInterface.register(SHARED_PREFIX, attend)
+AttentionMaskInterface.register(SHARED_PREFIX, sdpa_mask)
