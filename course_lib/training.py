@@ -10,6 +10,7 @@ LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXi
 
 import copy
 import functools
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -44,8 +45,10 @@ def fine_tune(
 
     Returns the adapted network and the loss of every step: the mean over the answers' tokens, in nats. The network
     of `model` is not touched, not even while this runs: the adapted one has modules of its own around the same
-    weights, so nothing need be put back when somebody presses stop.
+    weights, so nothing need be put back when somebody presses stop. Under `accelerate launch` with several processes
+    each takes its share of every batch, and all end with the same weights.
     """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     set_seed(seed)
     give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
@@ -62,7 +65,7 @@ def fine_tune(
                 num_train_epochs=epochs,
                 learning_rate=learning_rate,
                 warmup_steps=0.1,
-                per_device_train_batch_size=batch_size,
+                per_device_train_batch_size=max(batch_size // processes, 1),
                 remove_unused_columns=False,
                 dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
                 seed=seed,

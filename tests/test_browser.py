@@ -21,6 +21,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from course_lib import guide
 from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
 
 COURSE = Path(__file__).parents[1]
@@ -37,6 +38,8 @@ Quiz("evil", [{"id": kind, "heading": evil, "question": evil, "type": kind, "ans
     {"answer": evil, "correct": True, "feedback": evil}, {"type": "default", "answer": evil, "correct": False,
     "feedback": evil}]} for kind in ("multiple_choice", "many_choice", "string")])""",
     "progress()",
+    "from course_lib.widgets import decide\ncard = decide()\ncard",
+    "card.advice",
 ]
 
 
@@ -197,6 +200,44 @@ def test_a_quiz_by_keyboard_survives_reload_and_restart(browser, lab):
         url for url in elsewhere if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
     ] == []
     page.close()
+
+
+def test_the_decision_guide_by_keyboard_alone(browser, lab):
+    address, folder = lab
+    page = browser.new_page(viewport={"width": 1200, "height": 5000})
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook")
+    run_all(page)
+    card = page.get_by_role("region", name="Decision guide")
+    asked = guide.questions()
+    places = {"missing": 2, "examples": 3, "changes": 2}  # knowledge, several hundred, daily; of the rest the first
+    card.get_by_role("radio").first.focus()
+    for number, question in enumerate(asked):
+        for _ in range(places.get(question["id"], 0)):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Space")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Answer"
+        page.keyboard.press("Enter")
+        fieldset = card.get_by_role("group", name=question["text"])
+        expect(fieldset.get_by_role("status")).to_contain_text(f"Your answer: {chosen(question, places)}.")
+        advice = card.locator(".foot").get_by_role("status")
+        expect(advice).to_contain_text("Start with: retrieval. " if number + 1 == len(asked) else f"{number + 1} of 8")
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Start over"
+    kept = json.loads((folder / "progress.json").read_text())["entries"]
+    assert sum(key.startswith("08-choose-your-approach/decide/") for key in kept) == len(asked)
+
+    run_all(page)  # the card is made anew, and the next cell shows the reasons, each with its lesson
+    expect(page.get_by_role("link", name="lesson 07").first).to_be_visible()
+    expect(page.get_by_text("What would change the advice:")).to_be_visible()
+    expect(card.get_by_role("radio", checked=True)).to_have_count(len(asked))
+    assert serious(page) == []
+    page.close()
+
+
+def chosen(question, places):
+    return list(question["options"].values())[places.get(question["id"], 0)]
 
 
 def test_stored_output_shows_html_of_a_quiz_as_text():

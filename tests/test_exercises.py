@@ -81,6 +81,43 @@ def payback():
     return {"single": single, "costs": costs}, (single,), [0.5, 1000, "many"]
 
 
+def enough():
+    """Two tasks: in one, few-shot does as well as fine-tuned at more tokens than zero-shot; in the other, none does."""
+    reports = {}
+    for name, right in {"form": (0, 10, 10), "facts": (0, 1, 10)}.items():
+        task = Task.from_examples(name, "Answer.", [("1 + 1?", "2")], [(f"{n} + 1?", str(n + 1)) for n in range(2, 12)])
+        table = pd.DataFrame(
+            {
+                "tokens_per_request": [20, 90, 15],
+                "trained_parameters": [0, 0, 9],
+                "score": [hits / 10 for hits in right],
+            },
+            index=["zero-shot", "few-shot", "fine-tuned"],
+        )
+        rows = [
+            (approach, truth, truth if place < hits else "no idea")
+            for approach, hits in zip(table.index, right, strict=True)
+            for place, truth in enumerate(task.test["output"])
+        ]
+        reports[name] = Report(task, table, pd.DataFrame(rows, columns=["approach", "output", "prediction"]))
+    wrongs = ["few-shot", {"form": "few-shot"}, {"form": "fine-tuned", "facts": "fine-tuned"}, {"form": 1, "facts": 2}]
+    return {"reports": reports}, (reports,), [*wrongs, {"form": "few-shot", "facts": "few-shot"}]
+
+
+def ties():
+    outputs = [str(case) for case in range(20)]
+    task = Task.from_examples("numbers", "Say it.", [("one", "1")], [(f"case {case}", case) for case in outputs])
+    right = {"always the same": 1, "few-shot": 17, "fine-tuned": 18}
+    rows = [
+        (name, truth, truth if place < hits else "no")
+        for name, hits in right.items()
+        for place, truth in enumerate(outputs)
+    ]
+    table = pd.DataFrame({"score": [hits / 20 for hits in right.values()]}, index=list(right))
+    report = Report(task, table, pd.DataFrame(rows, columns=["approach", "output", "prediction"]))
+    return {"report": report}, (report,), [0, 2, "few-shot"]
+
+
 CASES = {
     "00-start-here/own-questions": own_questions,
     "01-why-fine-tune/price": price,
@@ -89,6 +126,8 @@ CASES = {
     "04-style-and-tone/broken": broken,
     "05-accuracy-and-hallucination/fewer": fewer,
     "06-cost-and-efficiency/payback": payback,
+    "07-when-not-to-fine-tune/enough": enough,
+    "08-choose-your-approach/ties": ties,
 }
 
 

@@ -1,7 +1,8 @@
-"""What lessons 02 to 06 stand on: their data do not leak, their rulers measure what they say, the source is covered."""
+"""What lessons 02 to 07 stand on: their data do not leak, their rulers measure what they say, the source is covered."""
 
 import json
 import re
+import shutil
 from collections import Counter
 from math import inf
 
@@ -10,6 +11,7 @@ import pytest
 
 from course_lib import FewShot, Task, ZeroShot, compare, costs, domains, load_task, style
 from course_lib.catalogue import OUTCOMES, REFUSAL, catalogue, outcome, outcomes, with_wrong_labels
+from course_lib.claims import Claims, claims
 from course_lib.metrics import accuracy_table, mean_interval, t_interval
 from course_lib.quizcheck import NOTEBOOKS, _headings
 from course_lib.tasks import BUILT_IN, DATA, read_jsonl
@@ -20,11 +22,29 @@ def key(text):
 
 
 def test_every_statement_of_the_source_has_a_heading_that_teaches_it():
-    claims = pd.read_csv(DATA / "claims.csv")
-    assert claims.notna().all(axis=None)
-    for row in claims.itertuples():
+    table = pd.read_csv(DATA / "claims.csv", keep_default_na=False)
+    assert (table.drop(columns="literature") != "").all(axis=None)
+    for row in table.itertuples():
         assert row.heading in _headings(NOTEBOOKS / f"{row.lesson}.ipynb"), row
-    assert set(claims["lesson"].str[:2]) == {"01", "02", "03", "04", "05", "06"}
+    assert set(table["lesson"].str[:2]) == {"01", "02", "03", "04", "05", "06", "07"}
+
+
+def test_what_was_measured_is_read_from_the_notebooks(tmp_path):
+    found = claims()
+    assert all(re.search(r"\d", line) for line in found.table["measured"])
+    assert "fine-tuned scores" in repr(found)
+    assert "<b>" not in Claims(found.table.assign(statement="<b>bold</b>"))._repr_html_()
+    shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns("my-decision", ".*"))
+    path = tmp_path / "notebooks" / "03-task-performance.ipynb"
+    text = path.read_text(encoding="utf-8")
+    changed = re.sub(
+        r"fine-tuned scores 0\.\d\d higher than zero-shot", "fine-tuned scores 0.99 higher than zero-shot", text
+    )
+    path.write_text(changed, encoding="utf-8")
+    assert "0.99 higher" in repr(claims(tmp_path / "notebooks"))
+    path.write_text(text.replace("fine-tuned scores", "somebody scores"), encoding="utf-8")
+    with pytest.raises(ValueError, match="03-task-performance.ipynb shows nothing like .* run all its cells and save"):
+        claims(tmp_path / "notebooks")
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -150,6 +170,40 @@ def test_the_arithmetic_of_costs():
     assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50) == pytest.approx(100)
     assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=0.5) == pytest.approx(200)
     assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=1) == inf
+
+
+def test_notices_are_even_over_their_topics():
+    task = load_task("town-notices")
+    assert Counter(task.train["output"]) == dict.fromkeys(task.prompt.choices, 16)
+    assert Counter(task.test["output"]) == dict.fromkeys(task.prompt.choices, 20)
+
+
+def test_loans_can_be_read_off_their_notes_and_held_out_ones_are_others():
+    task = load_task("town-loans")
+    assert (len(task.train), len(task.test)) == (48, 48)
+    seen = {}
+    for part, rows in (("train", task.train), ("test", task.test)):
+        entries = [entry.split(" | ") for entry in rows["output"]]
+        for note, entry in zip(rows["input"], entries, strict=True):
+            assert len(entry) == 3
+            assert all(f" {key(value)} " in f" {key(note)} " for value in entry), note
+        seen[part] = {key(value) for thing, borrower, _ in entries for value in (thing, borrower)}
+        assert len(seen[part]) == 2 * len(rows)  # no thing and no borrower twice
+    assert not seen["train"] & seen["test"]
+    assert task.metric(["tent | Anna | Sunday"], ["tent | Anna | Sunday."]) == 0
+
+
+def test_every_town_fact_changes_and_stands_in_one_document_alone():
+    before, after = load_task("town-facts"), load_task("town-facts-changed")
+    assert (len(before.train), len(before.test)) == (80, 40)
+    assert before.test["input"] == after.test["input"]
+    for task, other in ((before, after), (after, before)):
+        documents = [f" {key(text)} " for text in task.documents]
+        questions = " ".join(map(key, [*task.train["input"], *task.test["input"]]))
+        for place, (now, then) in enumerate(zip(task.test["output"], other.test["output"], strict=True)):
+            assert [f" {key(now)} " in text for text in documents] == [row == place for row in range(40)], now
+            assert not any(f" {key(then)} " in text for text in documents), then
+            assert f" {key(now)} " not in f" {questions} "
 
 
 def test_what_a_request_costs_is_measured(pottery):

@@ -21,7 +21,7 @@ def outputs(notebook):
 
 
 def test_there_are_notebooks():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(7)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(9)]
 
 
 def test_every_cell_was_run_in_order(notebook):

@@ -18,6 +18,10 @@ SOURCE_CHECKS = {
         "What is the primary benefit of fine-tuning an LLM?",
         "To adapt a general-purpose LLM to perform better on specific tasks or domains.",
     ),
+    "07-when-not-to-fine-tune": (
+        "What is an alternative to fine-tuning for less specialized tasks?",
+        "Prompt engineering or retrieval-augmented generation (RAG).",
+    ),
 }
 
 

@@ -23,16 +23,16 @@ def rows(count, header="input,output"):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (rows(10, "question,output"), r"mine.csv, row 1: there is no column 'input', only 'question', 'output'. Name"),
+        (rows(10, "one,two,three"), r"mine.csv: which .* is not clear \(columns: 'one', 'two', 'three'\). Name"),
         (rows(10) + ",yes\n", r"mine.csv, row 12: the input is empty. Fill it in or remove the row."),
         (rows(10) + "text,\n", r"mine.csv, row 12: the output is empty"),
         ("input,output\na,yes\nb,yes\nc,yes\n", r"mine.csv, rows 2 to 4: every output is 'yes', so there is nothing"),
         ("input,output\n", r"mine.csv: there are no rows"),
-        ("", r"mine.csv is not a CSV table"),
+        ("", r"mine.csv is empty"),
         ("input,output\na, b,yes\nc, d,no\n", r"mine.csv, row 2: it has more cells than row 1 has names. Put quotes"),
         ("input,output\na,yes\nb\n", r"mine.csv, row 3: the output is empty"),
-        ("input,output\na,yes\na,no\n", r"mine.csv, rows 2 to 3: 1 different inputs are too few to hold out 50%"),
-        ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv is not a CSV table .*line 4.*save it as CSV again"),
+        ("input,output\na,yes\na,no\n", r"mine.csv: 1 different inputs are too few to learn from and to be"),
+        ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv, row 2: it has more cells than row 1 has names"),
     ],
 )
 def test_a_csv_that_cannot_be_used_is_named_with_row_and_remedy(tmp_path, text, said):
@@ -42,9 +42,9 @@ def test_a_csv_that_cannot_be_used_is_named_with_row_and_remedy(tmp_path, text, 
     assert path.read_text() == text
 
 
-def test_another_encoding_is_named_with_its_row(tmp_path):
+def test_another_encoding_is_named_with_its_line(tmp_path):
     path = write(tmp_path, "input,output\nfine,yes\ncafé,no\n", "latin-1")
-    with pytest.raises(ValueError, match="mine.csv, row 3: the file is not in UTF-8. Save it again as CSV UTF-8"):
+    with pytest.raises(ValueError, match="mine.csv, line 3: the file is not in UTF-8. Save it again in UTF-8"):
         Task.from_csv(path)
 
 

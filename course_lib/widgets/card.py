@@ -61,8 +61,9 @@ class Card(anywidget.AnyWidget):
         """Answer the question `id`, as the card's button does: judged, kept, then shown."""
         before = self.state.get(id, {"answer": answer, "verdict": "wrong", "tries": 0})
         try:
-            verdict, _ = self.judge(id, answer)
-            progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None)
+            verdict, feedback = self.judge(id, answer)
+            words = {} if verdict else {"said": feedback}  # a guess or a choice reads as words in the journal
+            progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None, **words)
         except ValueError as error:  # no answer at all: what was accepted before stays
             self._show_text(id, before["answer"], before["verdict"], str(error), before["tries"])
         except OSError as error:

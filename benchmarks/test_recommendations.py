@@ -1,0 +1,36 @@
+"""What the decision report recommends, live: nothing to learn, a keyword that decides, what only examples can teach.
+
+`make bench` runs it. tests/test_verdict.py holds the same rules to the same three cases over seeds, without a model.
+"""
+
+import numpy as np
+
+from course_lib import Task, compare, load_task
+from course_lib.verdict import approaches_for, verdict
+
+
+def recommended(task):
+    report = compare(task, approaches_for(task))
+    decision = verdict(report)
+    print(report, decision, sep="\n")
+    return decision.recommendation
+
+
+def relabelled(label):
+    """The held-out and training reviews with other labels, `label` of a text."""
+    reviews = load_task("movie-reviews")
+    train, test = ([(text, label(text)) for text in part["input"]] for part in (reviews.train, reviews.test))
+    return Task.from_examples("relabelled", "Which label fits, a or b?", train, test, choices=("a", "b"))
+
+
+def test_random_labels_teach_nothing():
+    dice = np.random.default_rng(0)
+    assert recommended(relabelled(lambda text: str(dice.choice(["a", "b"])))) is None
+
+
+def test_a_keyword_needs_no_language_model():
+    assert recommended(relabelled(lambda text: "a" if "the" in text.casefold().split() else "b")) == "word counts"
+
+
+def test_what_only_examples_can_teach_is_fine_tuned():
+    assert recommended(load_task("shop-questions")) == "fine-tuned"
