@@ -16,6 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from course_lib import Task, compare
 from course_lib.verdict import (
+    LONG,
     approaches_for,
     cost_per_1000,
     estimate,
@@ -289,7 +290,8 @@ def test_the_estimate_says_how_long_before_anything_runs(model):
     assert set(quick.parts) == {"zero-shot", "few-shot", "fine-tuned", "half of the examples"}
     assert re.fullmatch(r"This will take about \d+ (seconds|minutes) on this computer, give or take half\.", str(quick))
     assert slow.seconds > 5 * quick.seconds
-    assert "To shorten it, take fewer rows" in str(slow)
+    # Whether it is too slow depends on the computer; if it is, the remedy is named.
+    assert ("To shorten it, take fewer rows" in str(slow)) == (slow.seconds > LONG)
 
 
 def test_an_input_longer_than_the_model_reads_is_named_before_anything_runs(model):
