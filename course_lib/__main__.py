@@ -30,7 +30,7 @@ def compare(arguments: argparse.Namespace) -> list[str]:
     from . import compare, export, load_model, verdict
     from .fetch import FetchError
 
-    main_process = _is_main_process()
+    main_process = os.environ.get("RANK", "0") == "0"  # a launcher may have started several; one speaks and writes
     try:
         with contextlib.redirect_stdout(sys.stdout if main_process else None):
             path = export.free_path(arguments.report)
@@ -41,25 +41,16 @@ def compare(arguments: argparse.Namespace) -> list[str]:
             report = compare(task, verdict.approaches_for(task), model, arguments.seed)
             decision = verdict.verdict(report)
             print(f"{report}\n\n{decision}\n", flush=True)
-            more = verdict.more_examples(task, report, arguments.seed)
+            more = verdict.more_examples(report)
             print(f"Would more examples help? {more.sentence}\n")
             if main_process:
-                export.write_report(path, task, report, decision, more, arguments.price_read, arguments.price_written)
+                export.write_report(path, report, decision, more, arguments.price_read, arguments.price_written)
                 print(f"The report is in {path}, all predictions are in {export.predictions_path(path)}")
     except KeyboardInterrupt:
         return ["Stopped: no report was written."]
     except (FetchError, OSError, ValueError) as error:
         return [str(error)] if main_process else []
     return []
-
-
-def _is_main_process() -> bool:
-    """Whether this process is the one to speak, where `accelerate launch` has started several."""
-    if "WORLD_SIZE" not in os.environ:
-        return True
-    from accelerate import PartialState
-
-    return PartialState().is_main_process
 
 
 def _task(arguments: argparse.Namespace) -> "Task":

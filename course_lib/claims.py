@@ -3,14 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from html import escape, unescape
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 
+from .quizcheck import NOTEBOOKS
 from .tasks import DATA
-
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
 def claims(folder: Path = NOTEBOOKS) -> "Claims":
@@ -71,4 +70,4 @@ def _shown(notebook: Path) -> Iterator[tuple[str, str]]:
         for output in cell.get("outputs", []):
             text = output.get("text") or output.get("data", {}).get("text/plain", "")
             for line in "".join(text).splitlines():
-                yield heading, unescape(line)
+                yield heading, line

@@ -16,7 +16,6 @@ from .approaches import Approach
 from .files import safe_for_spreadsheets
 from .plots import Picture
 from .report import Report
-from .tasks import Task
 from .verdict import Decision, MoreExamples, cost_per_1000, failures
 
 SHOWN = 600  # characters of a text in the list of failures
@@ -45,7 +44,6 @@ def predictions_path(path: Path) -> Path:
 
 def write_report(
     path: str | PathLike[str],
-    task: Task,
     report: Report,
     decision: Decision,
     more: MoreExamples | None = None,
@@ -57,7 +55,7 @@ def write_report(
     Raises FileExistsError where one of the two is there already, and ValueError where the path is of no use.
     """
     path = free_path(path)
-    page = _page(task, report, decision, more, cost_per_1000(report, price_read, price_written), predictions_path(path))
+    page = _page(report, decision, more, cost_per_1000(report, price_read, price_written), predictions_path(path))
     with path.open("x", encoding="utf-8") as file:
         file.write(page)
     predictions = report.predictions.assign(case=report.predictions["case"] + 1)  # counted as on the page
@@ -67,7 +65,6 @@ def write_report(
 
 
 def _page(
-    task: Task,
     report: Report,
     decision: Decision,
     more: MoreExamples | None,
@@ -78,7 +75,7 @@ def _page(
     wrong = failures(report, shown)
     sections = {
         "Recommendation": decision._repr_html_(),
-        "What was measured": _table(report._readable(), str(task)) + _figure(report.plot()),
+        "What was measured": _table(report._readable(), str(report.task)) + _figure(report.plot()),
         f"Differences to {shown}": _table(
             _differences(report, shown), f"How much higher {shown} scores on the same cases (below zero: lower)"
         ),
@@ -89,12 +86,12 @@ def _page(
         + _paragraph(f"Texts are cut after {SHOWN} characters here. All cases in full: {predictions.name}.")
         if len(wrong)
         else _paragraph(f"{shown} got no held-out case wrong."),
-        "How it was measured": _list(_circumstances(task, report)),
+        "How it was measured": _list(_circumstances(report)),
     }
     body = "\n".join(
         f"<section><h2>{escape(heading)}</h2>\n{content}</section>" for heading, content in sections.items() if content
     )
-    return PAGE.substitute(title=escape(f"Which approach for {task.name}?"), body=body)
+    return PAGE.substitute(title=escape(f"Which approach for {report.task.name}?"), body=body)
 
 
 def _differences(report: Report, shown: str) -> pd.DataFrame:
@@ -120,8 +117,9 @@ def _costs(costs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(readable)
 
 
-def _circumstances(task: Task, report: Report) -> dict[str, str]:
+def _circumstances(report: Report) -> dict[str, str]:
     """What somebody needs to know to judge the figures or to measure them again."""
+    task = report.task
     models = {repr(one._model) for one in report.approaches.values() if isinstance(one, Approach)}
     return {
         "Data": task.source,

@@ -207,6 +207,5 @@ READERS = {
     ".csv": _read_csv,
     ".tsv": partial(_read_csv, separators="\t"),
     ".jsonl": _read_jsonl,
-    ".json-lines": _read_jsonl,
     ".parquet": _read_parquet,
 }

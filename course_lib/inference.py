@@ -64,6 +64,8 @@ def generate(
     At temperature 0 it always takes the likeliest token; above, it draws one, the more freely the higher.
     """
     dice = torch.Generator(model.device).manual_seed(seed)
+    ends = model.network.generation_config.eos_token_id or model.tokenizer.eos_token_id  # some models have several
+    ends = torch.tensor([ends] if isinstance(ends, int) else ends, device=model.device)
     answers: list[Tokens] = [[] for _ in requests]
     for batch in _batches(model, requests, batch_tokens, "Writing", max_new_tokens):
         tokens = batch.tokens
@@ -73,7 +75,7 @@ def generate(
                 tokens = (logits.float() / temperature).softmax(-1).multinomial(1, generator=dice)
             else:
                 tokens = logits.argmax(-1, keepdim=True)
-            goes_on = tokens[:, 0] != model.tokenizer.eos_token_id
+            goes_on = ~torch.isin(tokens[:, 0], ends)
             if not goes_on.all():  # who has ended leaves the batch
                 batch.keep(goes_on)
                 tokens = tokens[goes_on]

@@ -32,8 +32,8 @@ class Journal:
     def __repr__(self) -> str:
         lines = []
         for title, rows in self.parts.items():
-            lines += [title, *(f"- {name}: {text}" for name, text in rows or [("", "nothing yet")])]
-        return "\n".join(lines).replace("- : ", "- ")
+            lines += [title, *([f"- {name}: {text}" for name, text in rows] or ["- nothing yet"])]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         parts = []

@@ -10,6 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from . import costs
+
 BLUE, ORANGE, GREY = "#0060a8", "#b34700", "#666666"  # 5:1 or better on white, apart for the colour-blind
 
 
@@ -131,7 +133,7 @@ def price_of_quality(table: pd.DataFrame, tokens: pd.Series, title: str) -> Pict
 
 def break_even(before: float, after: float, training: float, days: int = 60) -> Picture:
     """What two ways cost altogether, day by day: `before` a day, or `training` once and then `after` a day."""
-    pays = training / (before - after) if after < before else np.inf
+    pays = costs.break_even(training, before, after)
     shown = np.array([0, max(days, min(2 * pays, 3650) if np.isfinite(pays) else days)])
     figure = Figure(figsize=(7, 3.4))
     axes = figure.subplots()

@@ -45,8 +45,8 @@ def fine_tune(
 
     Returns the adapted network and the loss of every step: the mean over the answers' tokens, in nats. The network
     of `model` is not touched, not even while this runs: the adapted one has modules of its own around the same
-    weights, so nothing need be put back when somebody presses stop. Under `accelerate launch` with several processes
-    each takes its share of every batch, and all end with the same weights.
+    weights, so nothing need be put back when somebody presses stop. Where a launcher (torchrun, accelerate) has
+    started several processes, each takes its share of every batch, and all end with the same weights.
     """
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     set_seed(seed)
@@ -70,6 +70,7 @@ def fine_tune(
                 dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
                 seed=seed,
                 use_cpu=model.device.type == "cpu",
+                ddp_find_unused_parameters=False,  # every step uses them all
                 logging_steps=1,
                 disable_tqdm=True,
                 save_strategy="no",

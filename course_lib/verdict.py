@@ -279,14 +279,16 @@ class MoreExamples:
         return f"{self.plot()._repr_html_()}<p>{escape(self.sentence)}</p>"
 
 
-def more_examples(task: Task, report: Report, seed: int = 0) -> MoreExamples:
+def more_examples(report: Report) -> MoreExamples:
     """Fine-tune on half of the training examples and set it beside the report's fine-tuned one: did doubling help?
 
-    The half is drawn by `seed`, evenly over the choices. Raises ValueError where the report has no fine-tuned model.
+    The half is drawn by the report's seed, evenly over the choices. Raises ValueError where the report has no
+    fine-tuned model.
     """
     if TUNED not in report.approaches:
         raise ValueError(f"The report has no approach {TUNED!r} to set half of the examples beside.")
-    drawn = task.train.to_pandas().sample(frac=1, random_state=seed)
+    task = report.task
+    drawn = task.train.to_pandas().sample(frac=1, random_state=report.seed)
     half = drawn.sort_values("output", kind="stable")[::2] if task.prompt.choices else drawn[: -(-len(drawn) // 2)]
     tuned = clone(report.approaches[TUNED]).fit(half["input"].tolist(), half["output"].tolist())
     predicted = {
@@ -294,7 +296,7 @@ def more_examples(task: Task, report: Report, seed: int = 0) -> MoreExamples:
         len(half): [str(answer) for answer in tuned.predict(list(task.test["input"]))],
         len(drawn): _predicted(report, TUNED),
     }
-    return learning_curve(task, {count: answers for count, answers in predicted.items() if answers}, seed)
+    return learning_curve(task, {count: answers for count, answers in predicted.items() if answers}, report.seed)
 
 
 def learning_curve(task: Task, predicted: dict[int, list[str]], seed: int = 0) -> MoreExamples:

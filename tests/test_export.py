@@ -61,7 +61,7 @@ def written(tmp_path_factory):
     assert decision.recommendation == "word counts"
     # The wrong ones of the cheapest: so that there are cases to look at.
     decision = type(decision)("always the same", decision.best, [*decision.sentences, EVIL])
-    return write_report(path, task, report, decision, more_examples(task, report)), report
+    return write_report(path, report, decision, more_examples(report)), report
 
 
 def test_the_file_is_one_whole_page_that_loads_and_runs_nothing(written):
@@ -124,11 +124,11 @@ def test_nothing_is_ever_overwritten(written, tmp_path):
     with pytest.raises(
         FileExistsError, match=r"mine\.html is there already, and nothing is overwritten: give the report"
     ):
-        write_report(path, report.task, report, decision)
+        write_report(path, report, decision)
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
     (tmp_path / "new-predictions.csv").write_text("somebody's")
     with pytest.raises(FileExistsError, match=r"new-predictions\.csv is there already"):
-        write_report(tmp_path / "new.html", report.task, report, decision)
+        write_report(tmp_path / "new.html", report, decision)
     assert [each.name for each in tmp_path.iterdir()] == ["new-predictions.csv"]
     with pytest.raises(ValueError, match="There is no folder"):
         free_path(tmp_path / "nowhere" / "new.html")

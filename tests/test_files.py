@@ -137,7 +137,7 @@ CASES = {
     ),
     "a broken line": ("mine.jsonl", as_jsonl(pairs(4)) + b'{"input": "a", \n' + as_jsonl(pairs(9)), "line 5"),
     "a list": ("mine.jsonl", b'["a", "b"]\n', "line 1"),
-    "a line without end": ("mine.json-lines", b"\n" + b"[" * 100_000, "line 2"),
+    "a line without end": ("mine.jsonl", b"\n" + b"[" * 100_000, "line 2"),
     "half a character": (
         "mine.jsonl",
         as_jsonl([("a", "b"), ("\ud83d", "b")]),
@@ -156,7 +156,7 @@ CASES = {
     "a wrong suffix": (
         "mine.xlsx",
         TEN,
-        "mine.xlsx: a table is read from a file that ends in .csv, .tsv, .jsonl, .json-lines, .parquet. Save it as one "
+        "mine.xlsx: a table is read from a file that ends in .csv, .tsv, .jsonl, .parquet. Save it as one "
         "of these, from a spreadsheet as CSV UTF-8.",
     ),
 }

@@ -57,6 +57,14 @@ def test_texts_are_the_same_as_one_by_one(exact):
     assert len(set(expected)) > 1
 
 
+def test_any_token_that_ends_an_answer_ends_it(exact, monkeypatch):
+    asked = requests(exact)[1:2]
+    first, second, *_ = encode_answer(exact, generate(exact, asked, 8)[0])
+    ends = [exact.tokenizer.eos_token_id, second]
+    monkeypatch.setattr(exact.network.generation_config, "eos_token_id", ends)
+    assert generate(exact, asked, 8) == [exact.tokenizer.decode([first]).strip()]
+
+
 def test_surprise_is_the_log_probability_of_the_whole_text(exact):
     texts = ["Snow is white.", "Paris is the capital of France, and Rome that of Italy.", "Café"]
     expected = [
