@@ -56,20 +56,29 @@ class Exercise:
             said = f"a {type(answer).__name__}"
             verdict = Verdict("Not yet", f"checking your answer stopped with {type(error).__name__}: {error}")
         lesson, _, name = self.key.partition("/")
-        progress.append(f"{lesson}/exercise/{name}", answer=said, right=verdict.outcome == "Correct")
-        return verdict
+        kept = _keep(f"{lesson}/exercise/{name}", answer=said, right=verdict.outcome == "Correct")
+        return Verdict(verdict.outcome, verdict.detail + kept)
 
     def hint(self) -> Verdict:
         """The next hint; after the last one, the last one again."""
         lesson, _, name = self.key.partition("/")
         key = f"{lesson}/hint/{name}"
         place = min(len(progress.entries(key).get(key, [])), len(self.hints) - 1)
-        progress.append(key, number=place + 1)
-        return Verdict(f"Hint {place + 1} of {len(self.hints)}", self.hints[place])
+        kept = _keep(key, number=place + 1)
+        return Verdict(f"Hint {place + 1} of {len(self.hints)}", self.hints[place] + kept)
 
     def solution(self) -> Verdict:
         """One solution, as code."""
         return Verdict("One solution", self.code)
+
+
+def _keep(key: str, **entry: Any) -> str:
+    """Keep an entry; returns nothing, or what to say where it could not be kept."""
+    try:
+        progress.append(key, **entry)
+    except OSError as error:
+        return f" {error}"
+    return ""
 
 
 def exercise(key: str) -> Exercise:

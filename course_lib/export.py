@@ -13,7 +13,7 @@ from string import Template
 import pandas as pd
 
 from .approaches import Approach
-from .files import safe_for_spreadsheets
+from .files import name_of, safe_for_spreadsheets
 from .plots import Picture
 from .report import Report
 from .verdict import Decision, MoreExamples, cost_per_1000, failures
@@ -83,7 +83,7 @@ def _page(
         "What 1,000 requests cost": _table(_costs(costs), "Computing on this computer, requests in batches")
         + ("" if "price" in costs else _paragraph("Prices were not given, so there is no sum of money here.")),
         "Cases to look at": _table(wrong.map(_shortened), f"Held-out cases that {shown} got wrong, by number")
-        + _paragraph(f"Texts are cut after {SHOWN} characters here. All cases in full: {predictions.name}.")
+        + _paragraph(f"Texts are cut after {SHOWN} characters here. All cases in full: {name_of(predictions)}.")
         if len(wrong)
         else _paragraph(f"{shown} got no held-out case wrong."),
         "How it was measured": _list(_circumstances(report)),

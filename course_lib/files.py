@@ -45,6 +45,11 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     return READERS[path.suffix.lower()](data, path.name)
 
 
+def name_of(path: Path) -> str:
+    """A file's name as readable text, also where the system's encoding is not the one that it was given in."""
+    return os.fsencode(path.name).decode("utf-8", "replace")
+
+
 def as_text(data: pd.DataFrame | Dataset) -> pd.DataFrame:
     """A table held in memory as text; its index counts the rows from 1.
 

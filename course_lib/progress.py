@@ -8,7 +8,8 @@ one), and two notebooks writing at once wait for each other.
 import json
 import os
 import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ def progress_file() -> Path:
 
 
 def append(key: str, **entry: Any) -> None:
-    """Keep an entry under `key` (`lesson/kind/name`); when this returns it is on the disk."""
+    """Keep an entry under `key` (`lesson/kind/name`); when this returns it is on the disk.
+
+    Raises OSError with the remedy where it could not be kept.
+    """
     path = progress_file()
     with _lock(path):
         entries = _read(path)
@@ -75,8 +79,19 @@ def parse(text: str) -> Entries:
     raise ValueError("This is not a progress file of the course: choose the progress.json that you downloaded.")
 
 
-def _lock(path: Path) -> FileLock:
-    return FileLock(path.with_name(path.name + ".lock"))
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Nobody else writes meanwhile. Raises OSError with the remedy where the disk is full or the folder closed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Where nothing can be written no lock can be, and none is needed to read.
+        with FileLock(f"{path}.lock") if os.access(path.parent, os.W_OK) else nullcontext():
+            yield
+    except OSError as error:
+        raise OSError(
+            f"This could not be kept in {path} ({error.strerror or error}). Make room or allow writing there, then try "
+            f"again; what was kept before is still there."
+        ) from error
 
 
 def _read(path: Path) -> Entries:
@@ -92,12 +107,13 @@ def _read(path: Path) -> Entries:
 
 
 def _write(path: Path, entries: Entries) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
-        try:
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
             file.write(as_text(entries))
             file.flush()
             os.fsync(file.fileno())
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    os.replace(file.name, path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)  # a full disk needs its room
+        raise
+    os.replace(unfinished, path)

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 from .fetch import PackagedFile, Wheel, fetch
-from .files import as_text, guess_columns, read_table
+from .files import as_text, guess_columns, name_of, read_table
 from .metrics import Metric, answer_found, entity_f1
 from .prompts import Prompt
 from .sql import execution_accuracy
@@ -134,7 +134,8 @@ class Task:
         if most is not None and most < FEWEST:
             raise ValueError(f"most={most} rows are too few to learn from and to be judged by. Take at least {FEWEST}.")
         if isinstance(path, str | PathLike):
-            what, name, table = Path(path).name, Path(path).stem, read_table(path)
+            what, table = name_of(Path(path)), read_table(path)
+            name = Path(what).stem
         else:
             what, name, table = "your data", "your data", as_text(path)
         try:

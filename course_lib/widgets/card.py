@@ -64,21 +64,22 @@ class Card(anywidget.AnyWidget):
             verdict, feedback = self.judge(id, answer)
             words = {} if verdict else {"said": feedback}  # a guess or a choice reads as words in the journal
             progress.append(f"{self._key}/{id}", answer=answer, right=verdict == "right" if verdict else None, **words)
-        except ValueError as error:  # no answer at all: what was accepted before stays
+        except (ValueError, OSError) as error:  # no answer at all, or not kept: what was accepted before stays
             self._show_text(id, before["answer"], before["verdict"], str(error), before["tries"])
-        except OSError as error:
-            said = f"Your answer could not be kept ({error.strerror}). Make room on the disk, then try again."
-            self._show_text(id, before["answer"], before["verdict"], said, before["tries"])
         else:
             self._show(id, answer, before["tries"] + 1)
             self._count()
 
     def reset(self) -> None:
         """Empty the card; the answers so far stay in the progress file."""
-        for id in self.state:
-            progress.append(f"{self._key}/{id}", reset=True)
-        self.state = {}
-        self._count()
+        try:
+            for id in self.state:
+                progress.append(f"{self._key}/{id}", reset=True)
+        except OSError as error:
+            self.summary = str(error)
+        else:
+            self.state = {}
+            self._count()
 
     def _receive(self, message: dict) -> None:
         if message.get("reset"):

@@ -71,7 +71,7 @@ class Overview(anywidget.AnyWidget):
         """Add what stands in the text of a downloaded progress file."""
         try:
             self.said = f"{store.restore(text)} entries restored. Run a lesson's cells again to see them there."
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self.said = str(error)
         self._refresh()
 
