@@ -52,15 +52,27 @@ def write_report(
 ) -> Path:
     """Write a report as one HTML file, and all predictions as `<stem>-predictions.csv` beside it; returns the path.
 
-    Raises FileExistsError where one of the two is there already, and ValueError where the path is of no use.
+    Raises FileExistsError where one of the two is there already, ValueError where the path is of no use, and OSError
+    with the remedy where there is no room or no right to write.
     """
     path = free_path(path)
     page = _page(report, decision, more, cost_per_1000(report, price_read, price_written), predictions_path(path))
-    with path.open("x", encoding="utf-8") as file:
-        file.write(page)
     predictions = report.predictions.assign(case=report.predictions["case"] + 1)  # counted as on the page
     # With its mark at the beginning, spreadsheets too read it as UTF-8.
-    safe_for_spreadsheets(predictions).to_csv(predictions_path(path), mode="x", index=False, encoding="utf-8-sig")
+    table = safe_for_spreadsheets(predictions).to_csv(index=False).encode("utf-8-sig")
+    begun: list[Path] = []
+    try:
+        for one, content in ((path, page.encode()), (predictions_path(path), table)):
+            with one.open("xb") as file:
+                begun.append(one)
+                file.write(content)
+    except OSError as error:
+        for one in begun:  # half a report would be in the way of the next try
+            one.unlink()
+        raise OSError(
+            f"The report cannot be written to {path} ({error.strerror}). Make room or allow writing there, then try "
+            f"again."
+        ) from error
     return path
 
 
