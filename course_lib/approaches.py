@@ -25,9 +25,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .inference import Tokens, choose, generate
+from .layers import share_weights
 from .model import LanguageModel, load_model
 from .prompts import Prompt, conversation, encode, encode_answer, with_passages
-from .training import fine_tune, share_weights, weight_changes
+from .training import fine_tune, weight_changes
 
 
 class Approach(BaseEstimator):

@@ -109,11 +109,10 @@ def estimate(task: Task, model: LanguageModel, seed: int = 0) -> Estimate:
             parts[name] = read * _to_read(requests) + write * new * len(requests)
     tuned = approaches[TUNED]
     share = min(tuned.layers / model.network.config.num_hidden_layers, 1)
-    training = (
-        read * (_to_read(learned[TUNED]) + sum(map(len, answers))) * (1 - share + tuned.epochs * share * TRAINING)
-    )
-    parts["half of the examples"] = parts[TUNED] + training / 2
-    parts[TUNED] += training
+    reading = read * (_to_read(learned[TUNED]) + sum(map(len, answers)))
+    training = reading * share * tuned.epochs * TRAINING
+    parts["half of the examples"] = parts[TUNED] + training / 2  # what the lower layers made of them is kept
+    parts[TUNED] += training + reading * (1 - share)
     cases = [*learned["zero-shot"], *asked["zero-shot"]]
     return Estimate(parts, len(cases), sum(map(len, cases)) / len(cases))
 
