@@ -39,7 +39,7 @@ class Report:
         if not cases[0].equals(cases[1]):
             raise ValueError("These reports are on different held-out cases: compare all approaches on one task.")
         if both := sorted(set(self.table.index) & set(other.table.index)):
-            raise ValueError(f"Both reports have {both[0]!r}: name one of them otherwise, compare(task, {{'name': …}}).")
+            raise ValueError(f"Both reports have {both[0]!r}: give one another name, compare(task, {{'name': …}}).")
         return replace(
             self,
             table=pd.concat([self.table, other.table]),
