@@ -144,15 +144,14 @@ def _embedded_folder() -> Path:
 
 def _convert(gguf: Path, folder: Path) -> None:
     """Write model and tokenizer as transformers saves them, and beside them the hash of every file."""
-    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     with progress_bar(3, "Converting the model (once)") as advance, _without_bars():
         network = AutoModelForCausalLM.from_pretrained(
-            **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
         )
         advance("weights read")
         network.save_pretrained(folder)
         advance("weights written")
-        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
         hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         (folder / "sha256.json").write_text(json.dumps(hashes, indent=1))
         advance("checked")

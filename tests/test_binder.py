@@ -17,7 +17,16 @@ BINDER = COURSE / "binder"
 def recipe():
     if not importlib.util.find_spec("repo2docker") and not os.environ.get("CI"):
         pytest.skip("repo2docker is not installed here: pip install -r requirements-dev.txt")
-    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "--user-id=1000", "--user-name=jovyan", "."]
+    command = [
+        sys.executable,
+        "-m",
+        "repo2docker",
+        "--no-build",
+        "--debug",
+        "--user-id=1000",
+        "--user-name=jovyan",
+        ".",
+    ]
     printed = subprocess.run(command, cwd=COURSE, capture_output=True, text=True, check=True)
     assert "conda environment for python=3.11" in printed.stderr
     return [line for line in printed.stdout.splitlines() if not line.startswith("#")]
