@@ -35,7 +35,7 @@ upgrade:
 	$(PYTHON) -m venv --clear .newest
 	sed '/^$(KEEP)==/!s/==/>=/' requirements.txt > .newest/wanted.txt
 	.newest/bin/pip install -r .newest/wanted.txt
-	.newest/bin/pip freeze -r requirements.txt 2>/dev/null | sed '/^##/,$$d; s/+.*//' > .newest/pins.txt
+	.newest/bin/pip freeze --quiet -r requirements.txt | sed '/^##/,$$d; s/+.*//' > .newest/pins.txt
 	-diff -iB -I '^-e' requirements.txt .newest/pins.txt
 	.newest/bin/python -m course_lib fetch
 	.newest/bin/pytest --nbval-lax -r fE
