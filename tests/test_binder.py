@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 COURSE = Path(__file__).parents[1]
 BINDER = COURSE / "binder"
@@ -70,3 +71,28 @@ def test_post_build_does_what_make_does():
     makefile = (COURSE / "Makefile").read_text().replace(".venv/bin/", "")
     for line in (BINDER / "postBuild").read_text().splitlines()[3:]:
         assert f"\t{line.partition(' #')[0]}" in makefile
+
+
+def test_values_for_a_jupyterhub_keep_progress_and_hide_nothing():
+    """The names are those of the chart's values.yaml, compared by eye: its schema lies in no package to be had here."""
+    text = (COURSE / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    values = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, flags=re.DOTALL)[1])
+    names = {
+        "singleuser": {"image", "defaultUrl", "memory", "cpu", "storage", "extraEnv"},
+        "cull": {"enabled", "timeout", "every"},
+        "image": {"name", "tag"},
+        "memory": {"limit", "guarantee"},
+        "cpu": {"limit", "guarantee"},
+        "storage": {"capacity", "homeMountPath"},
+        "extraEnv": {"COURSE_PROGRESS"},
+    }
+    user = values["singleuser"]
+    for name, known in names.items():
+        assert set(values.get(name) or user[name]) == known
+    assert (user["memory"]["limit"], user["cpu"]["limit"]) == ("2G", 1)
+    volume = user["storage"]["homeMountPath"]
+    assert volume.startswith("/home/jovyan/")  # over the home itself it would hide the course and its cache
+    assert not (COURSE / Path(volume).name).exists()
+    assert Path(user["extraEnv"]["COURSE_PROGRESS"]).parent == Path(volume)
+    assert (COURSE / user["defaultUrl"].removeprefix("/lab/tree/")).is_file()
+    assert all(isinstance(text, str) for text in (user["image"]["tag"], *user["extraEnv"].values()))
