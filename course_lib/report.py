@@ -27,8 +27,8 @@ class Report:
 
     def difference(self, a: str, b: str) -> Difference:
         """How much better `a` scored than `b`, both named as in the table; its text is a sentence."""
-        pairs = [(name, self._of(name)["prediction"].tolist()) for name in (a, b)]
-        return difference(self.task.metric, self._of(a)["output"].tolist(), *pairs, seed=self.seed)
+        first, second = ((name, self._of(name)["prediction"].tolist()) for name in (a, b))
+        return difference(self.task.metric, self._of(a)["output"].tolist(), first, second, self.seed)
 
     def join(self, other: "Report") -> "Report":
         """Both reports in one: an approach that is added later costs no second run of the others.

@@ -64,7 +64,7 @@ class Estimate:
     def __str__(self) -> str:
         said = f"This will take {_duration(self.seconds)} on this computer, give or take half."
         if self.seconds > LONG:
-            longest = sorted(self.parts, key=self.parts.get, reverse=True)[:2]
+            longest = sorted(self.parts, key=self.parts.__getitem__, reverse=True)[:2]
             said += (
                 f" The time goes with the tokens to read: {self.cases} cases of {self.tokens:,.0f} on average. Most of "
                 f"it is {' and '.join(f'{name} ({_duration(self.parts[name])})' for name in longest)}. To shorten it, "
@@ -307,8 +307,8 @@ def learning_curve(task: Task, predicted: dict[int, list[str]], seed: int = 0) -
         rows[count] = {"score": task.metric(truth, answers), "low": low, "high": high}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("training examples")
     half, most = list(predicted)[-2:]
-    pairs = [(f"fine-tuned on {count} examples", predicted[count]) for count in (most, half)]
-    gain = difference(task.metric, truth, *pairs, seed=seed)
+    more, fewer = ((f"fine-tuned on {count} examples", predicted[count]) for count in (most, half))
+    gain = difference(task.metric, truth, more, fewer, seed)
     if gain.low > 0:
         outlook = "Another doubling will probably help too, but expect less of it: gains shrink as examples grow."
     elif gain.high < 0:
@@ -331,7 +331,7 @@ def cost_per_1000(report: Report, price_read: float | None = None, price_written
     costs = pd.DataFrame(
         {"tokens": report.table["tokens_per_request"] * 1000, "seconds": report.table["ms_per_request"]}
     )
-    if price_read is not None:
+    if price_read is not None and price_written is not None:
         for name, approach in report.approaches.items():
             written = 0.0
             if isinstance(approach, Approach):
