@@ -28,6 +28,7 @@ def fetch(_: argparse.Namespace) -> list[str]:
 def compare(arguments: argparse.Namespace) -> list[str]:
     """Compare prompting, retrieval and fine-tuning on your own table; write what it recommends and why."""
     from . import compare, export, load_model, verdict
+    from .estimate import estimate
     from .fetch import FetchError
 
     main_process = os.environ.get("RANK", "0") == "0"  # a launcher may have started several; one speaks and writes
@@ -37,7 +38,7 @@ def compare(arguments: argparse.Namespace) -> list[str]:
             verdict.check_prices(arguments.price_read, arguments.price_written)
             task = _task(arguments)
             model = load_model(arguments.model)
-            print(f"{task}\n{verdict.estimate(task, model, arguments.seed)} Ctrl+C stops it.\n", flush=True)
+            print(f"{task}\n{estimate(task, model, arguments.seed)} Ctrl+C stops it.\n", flush=True)
             report = compare(task, verdict.approaches_for(task), model, arguments.seed)
             decision = verdict.verdict(report)
             print(f"{report}\n\n{decision}\n", flush=True)

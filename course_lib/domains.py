@@ -15,7 +15,7 @@ from .metrics import mean_interval
 from .model import LanguageModel
 from .prompts import encode_answer
 from .tasks import packaged, read_jsonl
-from .training import fine_tune
+from .training import adapted_network, fine_tune
 
 FIELDS = ("legal", "medical", "finance")
 WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer, a review
@@ -60,7 +60,7 @@ def read_up(model: LanguageModel, pieces: Sequence[str], epochs: int = 2, seed: 
         batch_size=8,
         seed=seed,
     )
-    return model.with_network(adapter.get_base_model())
+    return model.with_network(adapted_network(adapter))
 
 
 def matrix(models: dict[str, LanguageModel], fields: Sequence[str] = (*FIELDS, "everyday")) -> pd.DataFrame:

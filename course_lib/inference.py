@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +42,9 @@ def choose(
     `choices` are the same for all requests, or as many for each request. Returns float32 log-probabilities of shape
     (requests, choices), each the sum over the tokens of the choice.
     """
-    each = [tuple(choices)] * len(requests) if isinstance(choices[0], str) else [tuple(own) for own in choices]
+    each: list[Any] = (
+        [tuple(choices)] * len(requests) if isinstance(choices[0], str) else [tuple(own) for own in choices]
+    )
     encoded = {own: _encode_choices(model, own) for own in set(each)}
     longest = max(len(option) for options in encoded.values() for option in options)
     padded = torch.tensor([[option + [PADDING] * (longest - len(option)) for option in encoded[own]] for own in each])

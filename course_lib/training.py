@@ -14,12 +14,13 @@ import tempfile
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import pandas as pd
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
@@ -54,8 +55,9 @@ def fine_tune(
     set_seed(seed)
     give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
-    _, upper = split(adapted.get_base_model(), layers)
-    top = Top(upper, adapted.get_base_model().get_output_embeddings())
+    network = adapted_network(adapted)
+    _, upper = split(network, layers)
+    top = Top(upper, network.get_output_embeddings())
     beginning, examples = _run_trunk(model, layers, requests, answers)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -108,6 +110,11 @@ def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
     )
 
 
+def adapted_network(adapted: PeftModel) -> PreTrainedModel:
+    """The network inside an adapted one, with the adapter's matrices in it."""
+    return cast(PreTrainedModel, adapted.get_base_model())
+
+
 class Top(nn.Module):
     """The upper layers with the loss on an answer's tokens."""
 
@@ -132,10 +139,10 @@ def weight_changes(adapted: PeftModel) -> pd.DataFrame:
     was trained), a column a matrix.
     """
     rows = []
-    for number, layer in enumerate(adapted.get_base_model().get_decoder().layers):
+    for number, layer in enumerate(adapted_network(adapted).get_decoder().layers):
         for name, part in layer.named_modules():
-            if isinstance(part, LoraLayer):
-                moved, weights = part.get_delta_weight("default"), part.get_base_layer().weight
+            if isinstance(part, Linear):
+                moved, weights = part.get_delta_weight("default"), part.weight
                 rows.append((number, name.rpartition(".")[2], (moved.norm() / weights.float().norm()).item()))
     table = pd.DataFrame(rows, columns=["layer", "matrix", "change"])
     depth = range(adapted.config.num_hidden_layers)
@@ -167,9 +174,9 @@ def _run_trunk(
     with progress_bar(len(groups), "Running the lower layers once") as advance:
         for group in groups:
             sizes = [len(row) for row in group]
-            tokens = torch.tensor([*prefix, *(token for row in group for token in row)], device=model.device)
-            row = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
-            states = trunk(tokens[None], use_cache=False, **row).last_hidden_state[0]
+            whole = torch.tensor([*prefix, *(token for row in group for token in row)], device=model.device)
+            sees = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
+            states = trunk(whole[None], use_cache=False, **sees).last_hidden_state[0]
             for tokens, part in zip([[], *group], states.split([len(prefix), *sizes]), strict=True):
                 kept[key(tokens)] = part.clone()
             advance()
