@@ -102,6 +102,7 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
     """Write one table of what learners handed in."""
     import pandas as pd
 
+    from .files import safe_for_spreadsheets
     from .progress import parse
     from .widgets.overview import summary
 
@@ -114,7 +115,7 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
         else:
             tables.append(table.reset_index().assign(file=str(path)))
     if tables:
-        pd.concat(tables).to_csv(arguments.to, index=False)
+        safe_for_spreadsheets(pd.concat(tables)).to_csv(arguments.to, index=False)
         print(f"{len(tables)} files are in {arguments.to}")
     return faults
 

@@ -23,7 +23,7 @@ WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer
 
 @cache
 def texts(field: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Pieces of text of a field, 96 to train on and 32 held out, each from another source document.
+    """Pieces of text of a field, 96 to train on and 32 held out; each stands once.
 
     The fields are legal (clauses of privacy policies), medical (abstracts), finance (answers on personal finance) and
     everyday (film reviews).
