@@ -1,4 +1,4 @@
-"""For all tests: progress goes to a folder of its own, and the peak memory of every lesson's kernel is measured."""
+"""For all tests: progress goes to a folder of its own, and what every lesson's kernel needs is measured."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 LIMIT = 2e9  # bytes: what Binder gives
-peaks: dict[str, float] = {}
+needs: dict[str, tuple[float, float]] = {}  # by notebook: peak memory in bytes, seconds of CPU time
 os.environ["COURSE_PROGRESS"] = str(Path(tempfile.mkdtemp()) / "progress.json")  # kernels inherit it
 
 
@@ -29,14 +29,15 @@ def pytest_runtest_teardown(item):
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.Error, OSError):  # it may have ended meanwhile
                 if "ipykernel_launcher" in " ".join(child.cmdline()):
-                    peaks[name] = max(peaks.get(name, 0), _peak(child))
-        peak = peaks.get(name, 0)
+                    now = (_peak(child), sum(child.cpu_times()[:2]))
+                    needs[name] = tuple(map(max, needs.get(name, (0, 0)), now))
+        peak, _ = needs.get(name, (0, 0))
         assert 0 < peak < LIMIT, f"{name} needed {peak / 1e9:.2f} GB of memory (0: no kernel was found to measure)"
     return (yield)
 
 
 def pytest_terminal_summary(terminalreporter):
-    if peaks:
-        terminalreporter.section("peak memory of each lesson's kernel")
-        for name, peak in sorted(peaks.items()):
-            terminalreporter.line(f"{name}: {peak / 1e9:.2f} GB")
+    if needs:
+        terminalreporter.section("what each lesson's kernel needed")
+        for name, (peak, seconds) in sorted(needs.items()):
+            terminalreporter.line(f"{name}: {peak / 1e9:.2f} GB at its peak, {seconds:.0f} CPU seconds")

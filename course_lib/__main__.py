@@ -28,6 +28,7 @@ def fetch(_: argparse.Namespace) -> list[str]:
 def compare(arguments: argparse.Namespace) -> list[str]:
     """Compare prompting, retrieval and fine-tuning on your own table; write what it recommends and why."""
     from . import compare, export, load_model, verdict
+    from .estimate import estimate
     from .fetch import FetchError
 
     main_process = os.environ.get("RANK", "0") == "0"  # a launcher may have started several; one speaks and writes
@@ -37,7 +38,7 @@ def compare(arguments: argparse.Namespace) -> list[str]:
             verdict.check_prices(arguments.price_read, arguments.price_written)
             task = _task(arguments)
             model = load_model(arguments.model)
-            print(f"{task}\n{verdict.estimate(task, model, arguments.seed)} Ctrl+C stops it.\n", flush=True)
+            print(f"{task}\n{estimate(task, model, arguments.seed)} Ctrl+C stops it.\n", flush=True)
             report = compare(task, verdict.approaches_for(task), model, arguments.seed)
             decision = verdict.verdict(report)
             print(f"{report}\n\n{decision}\n", flush=True)
@@ -101,6 +102,7 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
     """Write one table of what learners handed in."""
     import pandas as pd
 
+    from .files import safe_for_spreadsheets
     from .progress import parse
     from .widgets.overview import summary
 
@@ -113,7 +115,7 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
         else:
             tables.append(table.reset_index().assign(file=str(path)))
     if tables:
-        pd.concat(tables).to_csv(arguments.to, index=False)
+        safe_for_spreadsheets(pd.concat(tables)).to_csv(arguments.to, index=False)
         print(f"{len(tables)} files are in {arguments.to}")
     return faults
 

@@ -25,9 +25,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .inference import Tokens, choose, generate
+from .layers import share_weights
 from .model import LanguageModel, load_model
 from .prompts import Prompt, conversation, encode, encode_answer, with_passages
-from .training import fine_tune, share_weights, weight_changes
+from .training import adapted_network, fine_tune, weight_changes
 
 
 class Approach(BaseEstimator):
@@ -52,7 +53,7 @@ class Approach(BaseEstimator):
 
     def decision_function(self, X: Sequence[str]) -> Tensor:
         """The score of each choice for each input, shape (inputs, choices): its log-probability as the answer."""
-        return choose(self._answering, self.requests(X), self._prompt.choices)
+        return choose(self._answering, self.requests(X), self._prompt.choices or ())
 
     @property
     def _prompt(self) -> Prompt:
@@ -155,9 +156,10 @@ class Retrieval(Approach):
     def search(self, X: Sequence[str]) -> list[list[str]]:
         """The passages found for each input, the best first."""
         check_is_fitted(self)
-        count = min(self.passages, len(self.documents))
+        documents = self.documents or ()
+        count = min(self.passages, len(documents))
         found = self.index_.retrieve(_words(X), k=count, show_progress=False, sorted=True).documents
-        return [[self.documents[place] for place in places] for places in found]
+        return [[documents[place] for place in places] for places in found]
 
     def requests(self, X: Sequence[str]) -> list[Tokens]:
         instruction = self._prompt.spelled_out()
@@ -224,7 +226,7 @@ class FineTuned(Approach):
     def save(self, folder: str | Path) -> None:
         """Write the adapter in PEFT's own format: a few MB, which `PeftModel.from_pretrained` reads."""
         check_is_fitted(self)
-        self.adapter_.save_pretrained(folder, save_embedding_layers=False)  # none trained, so no hub is asked
+        self.adapter_.save_pretrained(str(folder), save_embedding_layers=False)  # none trained, so no hub is asked
 
     def load(self, folder: str | Path) -> FineTuned:
         """Take the adapter from a folder that `save` or PEFT wrote, instead of training one; returns self."""
@@ -232,7 +234,7 @@ class FineTuned(Approach):
 
     def _use(self, adapter: PeftModel) -> FineTuned:
         self.adapter_ = adapter.eval()
-        self.model_ = self._model.with_network(adapter.get_base_model())
+        self.model_ = self._model.with_network(adapted_network(adapter))
         self.trained_parameters_ = sum(weight.numel() for name, weight in adapter.named_parameters() if "lora_" in name)
         return self
 

@@ -1,5 +1,7 @@
 """Attention in which all rows of a batch see one beginning that is held once."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, Cache
@@ -10,7 +12,7 @@ SHARED_PREFIX = "shared_prefix"  # what transformers knows it as
 
 
 def attend(
-    module: nn.Module,
+    module: Any,
     query: Tensor,
     key: Tensor,
     value: Tensor,
@@ -26,7 +28,9 @@ def attend(
     """
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
-    shared = prefix.layers[module.layer_idx]
+    assert attention_mask is not None
+    assert scaling is not None
+    shared: Any = prefix.layers[module.layer_idx]
     rows, heads, new, width = query.shape
     begins = shared.keys.shape[2]
     if new > 1:  # torch's attention is fastest here, and what it needs is soon given back

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 from tqdm import tqdm
 from transformers.utils import is_in_notebook
@@ -18,9 +19,10 @@ def progress_bar(total: int, label: str) -> Iterator[Callable[..., None]]:
     if is_in_notebook():
         notebook = NotebookProgressBar(total, prefix=label)
         notebook.update(0)
+        steps = count(1)
 
         def advance(comment: str = "") -> None:
-            notebook.update(notebook.value + 1, comment=comment)
+            notebook.update(next(steps), comment=comment)
 
         close = notebook.close
     else:

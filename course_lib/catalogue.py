@@ -54,9 +54,9 @@ def outcomes(report: Report) -> pd.DataFrame:
 
 def with_wrong_labels(labels: Sequence[str], share: float, seed: int) -> list[str]:
     """The labels with `share` of them, drawn by `seed`, replaced by another label that stands in the list."""
-    labels = pd.Series(labels)
-    wrong = labels.sample(frac=share, random_state=seed).index
-    others = sorted(labels.unique())
+    changed = pd.Series(labels)
+    wrong = changed.sample(frac=share, random_state=seed).index
+    others = sorted(changed.unique())
     shift = pd.Series(range(len(wrong)), index=wrong) % (len(others) - 1) + 1  # each kind of mistake alike often
-    labels[wrong] = [others[(others.index(labels[row]) + shift[row]) % len(others)] for row in wrong]
-    return labels.tolist()
+    changed[wrong] = [others[(others.index(changed[row]) + shift[row]) % len(others)] for row in wrong]
+    return changed.tolist()

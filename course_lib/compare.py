@@ -37,7 +37,8 @@ def compare(
     given = {"prompt": task.prompt, "documents": task.documents, "model": model, "seed": seed}
     inputs, answers = list(task.train["input"]), list(task.train["output"])
     questions, truth = list(task.test["input"]), list(task.test["output"])
-    rows, predictions, fitted = {}, [], {}
+    rows, predictions = {}, []
+    fitted: dict[str, BaseEstimator] = {}
     for called, approach in named:
         estimator = clone(approach)
         own = estimator.get_params(deep=False)

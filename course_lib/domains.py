@@ -10,12 +10,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from .inference import surprise
+from .inference import choose, surprise
 from .metrics import mean_interval
 from .model import LanguageModel
 from .prompts import encode_answer
 from .tasks import packaged, read_jsonl
-from .training import fine_tune
+from .training import adapted_network, fine_tune
 
 FIELDS = ("legal", "medical", "finance")
 WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer, a review
@@ -23,7 +23,7 @@ WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer
 
 @cache
 def texts(field: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Pieces of text of a field, 96 to train on and 32 held out, each from another source document.
+    """Pieces of text of a field, 96 to train on and 32 held out; each stands once.
 
     The fields are legal (clauses of privacy policies), medical (abstracts), finance (answers on personal finance) and
     everyday (film reviews).
@@ -60,35 +60,29 @@ def read_up(model: LanguageModel, pieces: Sequence[str], epochs: int = 2, seed: 
         batch_size=8,
         seed=seed,
     )
-    return model.with_network(adapter.get_base_model())
-
-
-def bits_per_byte(model: LanguageModel, pieces: Sequence[str]) -> np.ndarray:
-    """The surprise of each piece, shape (pieces,), in bits a byte of text (UTF-8): 8 for one who can read nothing."""
-    sizes = np.array([len(piece.encode()) for piece in pieces])
-    return surprise(model, pieces).numpy() / sizes
+    return model.with_network(adapted_network(adapter))
 
 
 def matrix(models: dict[str, LanguageModel], fields: Sequence[str] = (*FIELDS, "everyday")) -> pd.DataFrame:
     """How well each model expects the held-out text of each field: a row a field and model.
 
-    Columns: field, model, bits (a byte, the mean over pieces), and of the first model's bits minus this one's the
-    mean `gain` with the `low` and `high` of its 95 % interval over pieces.
+    The models are a base model and readers of it. Columns: field, model, bits (a byte of text in UTF-8, the mean over
+    pieces), and of the first model's bits minus this one's the mean `gain` with the `low` and `high` of its 95 %
+    interval over pieces.
     """
     rows = []
     for field in fields:
-        bits = {name: bits_per_byte(model, texts(field)[1]) for name, model in models.items()}
-        first = next(iter(bits.values()))
-        for name, each in bits.items():
+        pieces = texts(field)[1]
+        sizes = np.array([len(piece.encode()) for piece in pieces])
+        first, *_ = bits = surprise(list(models.values()), pieces).numpy() / sizes
+        for name, each in zip(models, bits, strict=True):
             rows.append((field, name, each.mean(), (first - each).mean(), *mean_interval(first - each)))
     return pd.DataFrame(rows, columns=["field", "model", "bits", "gain", "low", "high"])
 
 
 def cloze(model: LanguageModel, field: str) -> list[bool]:
-    """For each unfinished sentence of the field's jargon: is the right ending, of four, the least surprising?"""
+    """For each unfinished sentence of the field's jargon: is the right ending, of four, the likeliest?"""
     items = [item for item in read_jsonl("jargon.jsonl") if item["domain"] == field]
-    endings = [[item["answer"], *item["others"]] for item in items]
-    flat = [f" {ending}" for four in endings for ending in four]
-    begun = [[model.tokenizer.eos_token_id, *encode_answer(model, item["text"])] for item in items for _ in range(4)]
-    bits = surprise(model, flat, begun, batch_size=32).reshape(len(items), 4)
-    return (bits.argmin(dim=1) == 0).tolist()
+    endings = [[f" {ending}" for ending in (item["answer"], *item["others"])] for item in items]
+    begun = [[model.tokenizer.eos_token_id, *encode_answer(model, item["text"])] for item in items]
+    return (choose(model, begun, endings).argmax(dim=1) == 0).tolist()

@@ -122,7 +122,7 @@ def _leads(answer: dict[str, float], reports: dict[str, Report]) -> str:
         assert abs(float(answer[name]) - expected) < 0.005, (
             f"not the number for {name!r}: take the score of fine-tuned and subtract the highest of all others."
         )
-    close = min(answer, key=answer.get)
+    close = min(answer, key=answer.__getitem__)
     return f"the lead is smallest on {close!r} ({answer[close]:+.2f}). There, look hard for something cheaper."
 
 
@@ -159,7 +159,8 @@ def _fewer(answer: float, report: Report) -> str:
 
 
 def _payback(answer: float, single: pd.DataFrame) -> str:
-    before, after = (per_request(*single.loc[way, ["read", "written"]], 2, 8) for way in ("long prompt", "fine-tuned"))
+    ways = single.loc[["long prompt", "fine-tuned"], ["read", "written"]].to_numpy()
+    before, after = (per_request(read, written, 2, 8) for read, written in ways)
     expected = break_even(60, before, after)
     assert float(answer) > 1, "not that: the answer is a number of requests."
     assert abs(float(answer) / expected - 1) < 0.02, (

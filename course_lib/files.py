@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -208,7 +208,7 @@ def _read_parquet(data: bytes, name: str) -> pd.DataFrame:
         raise ValueError(f"{name} is not a whole Parquet file. Write or download it again.") from error
 
 
-READERS = {
+READERS: dict[str, Callable[[bytes, str], pd.DataFrame]] = {
     ".csv": _read_csv,
     ".tsv": partial(_read_csv, separators="\t"),
     ".jsonl": _read_jsonl,

@@ -57,7 +57,7 @@ class Advice:
         return "".join([*parts, f"<p>{CAUTION}</p>"])
 
     def _parts(self) -> list[tuple[str, list]]:
-        parts = [
+        parts: list[tuple[str, list]] = [
             ("What speaks for it:", self.reasons),
             ("What speaks against it:", self.against),
             ("What would change the advice:", self.changes or ["No single other answer would."]),

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,12 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import Cache, DynamicCache
 
 from .bars import progress_bar
+from .layers import split, upper_layers
 from .model import LanguageModel, give_back_memory
 from .prompts import encode_answer
 
 Tokens = list[int]
+PADDING = -1  # no token
 # Tokens of requests in memory at once, without their prefix. Reading is fastest while what a layer makes of them fits
 # the processor's cache; writing reads all weights anew for every token, so there the more requests together the
 # better (their keys and values, those of the tokens to come included, take 140 MB in float32).
@@ -29,25 +32,37 @@ READING, WRITING = 2048, 3072
 
 @torch.inference_mode()
 def choose(
-    model: LanguageModel, requests: Sequence[Tokens], choices: Sequence[str], batch_tokens: int = READING
+    model: LanguageModel,
+    requests: Sequence[Tokens],
+    choices: Sequence[str] | Sequence[Sequence[str]],
+    batch_tokens: int = READING,
 ) -> Tensor:
     """How likely each choice is as the answer to each request.
 
-    Returns float32 log-probabilities of shape (requests, choices), each the sum over the tokens of the choice.
+    `choices` are the same for all requests, or as many for each request. Returns float32 log-probabilities of shape
+    (requests, choices), each the sum over the tokens of the choice.
     """
+    each: list[Any] = (
+        [tuple(choices)] * len(requests) if isinstance(choices[0], str) else [tuple(own) for own in choices]
+    )
+    encoded = {own: _encode_choices(model, own) for own in set(each)}
+    longest = max(len(option) for options in encoded.values() for option in options)
+    padded = torch.tensor([[option + [PADDING] * (longest - len(option)) for option in encoded[own]] for own in each])
+    if longest > 1:  # then the cache is held once for each choice
+        batch_tokens //= padded.shape[1]
+    scores = torch.empty(padded.shape[:2])
+    for batch in _batches(model, requests, batch_tokens, "Scoring"):
+        options = padded[batch.rows].to(model.device)
+        first = batch.read(batch.tokens, keep=1)[:, -1].float().log_softmax(-1).gather(-1, options[..., 0])
+        scores[batch.rows] = (first + _later_tokens(batch, options) if longest > 1 else first).cpu()
+    return scores
+
+
+def _encode_choices(model: LanguageModel, choices: Sequence[str]) -> list[Tokens]:
     options = [encode_answer(model, choice) for choice in choices]
     if any(one is not other and other[: len(one)] == one for one in options for other in options):
-        options = [[*option, model.tokenizer.eos_token_id] for option in options]  # "no" also begins "no answer"
-    if max(map(len, options)) > 1:  # then the cache is held once for each option
-        batch_tokens //= len(options)
-    first_tokens = torch.tensor([option[0] for option in options], device=model.device)
-    scores = torch.empty(len(requests), len(options))
-    for batch in _batches(model, requests, batch_tokens, "Scoring"):
-        logits = batch.read(batch.tokens, keep=1)
-        scores[batch.rows] = logits[:, -1].float().log_softmax(-1)[:, first_tokens].cpu()
-        if max(map(len, options)) > 1:
-            scores[batch.rows] += _later_tokens(batch, options).cpu()
-    return scores
+        return [[*option, model.tokenizer.eos_token_id] for option in options]  # "no" also begins "no answer"
+    return options
 
 
 @torch.inference_mode()
@@ -88,28 +103,41 @@ def generate(
 
 @torch.inference_mode()
 def surprise(
-    model: LanguageModel, texts: Sequence[str], requests: Sequence[Tokens] | None = None, batch_size: int = 8
+    models: Sequence[LanguageModel],
+    texts: Sequence[str],
+    requests: Sequence[Tokens] | None = None,
+    batch_size: int = 8,
 ) -> Tensor:
-    """How many bits of surprise each text is to the model, shape (texts,): less is more at home.
+    """How many bits of surprise each text is to each model, shape (models, texts): less is more at home.
 
-    Each follows its request; without requests each stands as the beginning of a document. Divide the sum by the
-    texts' bytes (UTF-8) for bits per byte, which compares texts and models whatever their tokens are.
+    The models are one base model and adapted copies of it; the layers that they share run once. Each text follows its
+    request; without requests each stands as the beginning of a document. Divide the sum by the texts' bytes (UTF-8)
+    for bits per byte, which compares texts and models whatever their tokens are.
     """
-    requests = requests or [[model.tokenizer.eos_token_id]] * len(texts)  # what stands between documents
-    pairs = [(list(request), encode_answer(model, text)) for request, text in zip(requests, texts, strict=True)]
+    base, *_ = models
+    networks = [model.network for model in models]
+    above = upper_layers(networks)
+    lower, _ = split(base.network, above)
+    uppers = [split(network, above)[1] for network in networks]
+    requests = requests or [[base.tokenizer.eos_token_id]] * len(texts)  # what stands between documents
+    pairs = [(list(request), encode_answer(base, text)) for request, text in zip(requests, texts, strict=True)]
     by_length = sorted(range(len(pairs)), key=lambda row: sum(map(len, pairs[row])))
     groups = [by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)]
-    bits = torch.zeros(len(pairs))
+    bits = torch.zeros(len(models), len(pairs))
     with progress_bar(len(groups), "Reading") as advance:
         for rows in groups:
             tokens = [torch.tensor(pairs[row][0] + pairs[row][1]) for row in rows]
-            padded = pad_sequence(tokens, batch_first=True).to(model.device)
-            hidden = model.network.get_decoder()(padded[:, :-1], use_cache=False).last_hidden_state
-            for place, row in enumerate(rows):
-                begin, end = len(pairs[row][0]), len(tokens[place])
-                logits = model.network.get_output_embeddings()(hidden[place, begin - 1 : end - 1])
-                nats = torch.nn.functional.cross_entropy(logits.float(), padded[place, begin:end], reduction="sum")
-                bits[row] = nats.cpu() / math.log(2)
+            padded = pad_sequence(tokens, batch_first=True).to(base.device)
+            # What the text's tokens are guessed from: the position before each.
+            guesses = [slice(len(pairs[row][0]) - 1, len(own) - 1) for row, own in zip(rows, tokens, strict=True)]
+            states = lower(padded[:, :-1], use_cache=False).last_hidden_state
+            for which, upper in enumerate(uppers):
+                hidden = upper(inputs_embeds=states, use_cache=False).last_hidden_state
+                for place, (row, own) in enumerate(zip(rows, guesses, strict=True)):
+                    logits = networks[which].get_output_embeddings()(hidden[place, own])
+                    truth = padded[place, own.start + 1 : own.stop + 1]
+                    nats = nn.functional.cross_entropy(logits.float(), truth, reduction="sum")
+                    bits[which, row] = nats.cpu() / math.log(2)
             advance()
     return bits
 
@@ -197,12 +225,11 @@ def _batches(
             advance()
 
 
-def _later_tokens(batch: Batch, options: list[Tokens]) -> Tensor:
+def _later_tokens(batch: Batch, options: Tensor) -> Tensor:
     """Log-probabilities, shape (rows, options), of each option's tokens after its first."""
-    longest = max(map(len, options))
-    padded = torch.tensor([option + [0] * (longest - len(option)) for option in options], device=batch.tokens.device)
-    counts = torch.tensor([[place < len(option) for place in range(1, longest)] for option in options])
-    batch.repeat(len(options))
-    logits = batch.read(padded[:, :-1].repeat(len(batch.rows), 1)).float().log_softmax(-1)
-    each = logits.gather(-1, padded[:, 1:].repeat(len(batch.rows), 1).unsqueeze(-1)).squeeze(-1)
-    return (each.view(len(batch.rows), len(options), -1) * counts.to(each.device)).sum(-1)
+    tokens = options.flatten(0, 1)
+    batch.repeat(options.shape[1])
+    logits = batch.read(tokens[:, :-1].clamp(min=0)).float().log_softmax(-1)
+    later = tokens[:, 1:]
+    each = logits.gather(-1, later.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return (each * (later != PADDING)).sum(-1).view(options.shape[:2])

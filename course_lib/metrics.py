@@ -80,8 +80,8 @@ def accuracy_table(right: Mapping[str, Sequence[bool]]) -> pd.DataFrame:
 
 def mean_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of a mean: the percentile bootstrap over `values`."""
-    values = np.asarray(values, dtype=float)
-    return _bootstrap(lambda rows: values[rows].mean(), len(values), seed)
+    cases = np.asarray(values, dtype=float)
+    return _bootstrap(lambda rows: cases[rows].mean(), len(cases), seed)
 
 
 def t_interval(runs: Sequence[float]) -> tuple[float, float]:
@@ -133,8 +133,8 @@ def difference(
     permutation test.
     """
     truth, first, second = (np.array(values, dtype=object) for values in (y_true, a[1], b[1]))
-    mean = metric(truth, first) - metric(truth, second)
-    gain = case_scores(metric, truth, first) - case_scores(metric, truth, second)
+    mean = metric(y_true, a[1]) - metric(y_true, b[1])
+    gain = case_scores(metric, y_true, a[1]) - case_scores(metric, y_true, b[1])
     if np.isclose(gain.mean(), mean):  # the score is the mean over cases: resample what is known of each
         low, high = _bootstrap(lambda rows: gain[rows].mean(), len(truth), seed)
     else:
@@ -151,7 +151,7 @@ def difference(
     return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))
 
 
-def _wilson(right: Sequence[bool]) -> tuple[float, float]:
+def _wilson(right: Sequence[bool] | np.ndarray) -> tuple[float, float]:
     found = stats.binomtest(int(np.sum(right)), len(right)).proportion_ci(0.95, method="wilson")
     return float(found.low), float(found.high)
 

@@ -95,13 +95,21 @@ def _load(name: str) -> LanguageModel:
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         with _without_bars():
-            network = AutoModelForCausalLM.from_pretrained(source, dtype=best_dtype(device), use_safetensors=True)
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            network = AutoModelForCausalLM.from_pretrained(
+                source, dtype=best_dtype(device), use_safetensors=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FetchError(
             f"The model {name!r} is neither a folder with a model on this computer nor to be had from the model hub "
             f"({reason}). Check the name and the network, or use the course's own model: {COMMAND}"
+        ) from error
+    except ValueError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FetchError(
+            f"The model {name!r} is of a kind that transformers cannot load by itself ({reason}). "
+            f"Code from a model's repository is never run here: name another model."
         ) from error
     network.name_or_path = published  # what a saved adapter names as its base: never a path of this computer
     network.requires_grad_(False).eval().to(device)
@@ -157,10 +165,9 @@ def _embedded_folder() -> Path:
 
 def _convert(gguf: Path, folder: Path) -> None:
     """Write model and tokenizer as transformers saves them, and beside them the hash of every file."""
-    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     with progress_bar(3, "Converting the model (once)") as advance, _without_bars():
         network = AutoModelForCausalLM.from_pretrained(
-            **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
         )
         advance("weights read")
         try:
@@ -168,7 +175,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         except SafetensorError as error:
             raise OSError(str(error)) from error
         advance("weights written")
-        AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
         hashes = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         (folder / "sha256.json").write_text(json.dumps(hashes, indent=1))
         advance("checked")

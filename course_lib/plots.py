@@ -228,8 +228,8 @@ def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach
         axes.annotate("your guess", (1.04, places[guessed]), color=ORANGE, va="center", annotation_clip=False)
     else:
         said = f"You predicted {', then '.join(guessed)}; measured {', then '.join(ranked)}."
-        for place, name in enumerate(guessed, start=1):
-            axes.annotate(f"your no. {place}", (1.04, places[name]), color=ORANGE, va="center", annotation_clip=False)
+        for rank, name in enumerate(guessed, start=1):
+            axes.annotate(f"your no. {rank}", (1.04, places[name]), color=ORANGE, va="center", annotation_clip=False)
     axes.set_title(said, loc="left", wrap=True, fontsize=10)
     return Picture(picture.figure, f"{said} {picture.description}")
 

@@ -34,7 +34,7 @@ def check(quizzes: Path = QUIZZES, notebooks: Path = NOTEBOOKS) -> list[str]:
         headings = _headings(notebooks / f"{Path(name).stem}.ipynb")
         if not 4 <= len(asked) <= 6:
             faults.append(f"{name} has {len(asked)} questions: a lesson has 4 to 6.")
-        ids = [question.get("id") for question in asked]
+        ids = [question["id"] for question in asked if question.get("id")]
         faults += [
             f"{name}: the id {id!r} stands more than once." for id in sorted({i for i in ids if ids.count(i) > 1})
         ]

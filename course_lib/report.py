@@ -1,6 +1,6 @@
 """What a comparison showed: as a table, a picture, a difference with its interval, and case by case."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -27,8 +27,25 @@ class Report:
 
     def difference(self, a: str, b: str) -> Difference:
         """How much better `a` scored than `b`, both named as in the table; its text is a sentence."""
-        pairs = [(name, self._of(name)["prediction"].tolist()) for name in (a, b)]
-        return difference(self.task.metric, self._of(a)["output"].tolist(), *pairs, seed=self.seed)
+        first, second = ((name, self._of(name)["prediction"].tolist()) for name in (a, b))
+        return difference(self.task.metric, self._of(a)["output"].tolist(), first, second, self.seed)
+
+    def join(self, other: "Report") -> "Report":
+        """Both reports in one: an approach that is added later costs no second run of the others.
+
+        Raises ValueError where the held-out cases are not the same, or where both have an approach of one name.
+        """
+        cases = [report.task.test.to_pandas() for report in (self, other)]
+        if not cases[0].equals(cases[1]):
+            raise ValueError("These reports are on different held-out cases: compare all approaches on one task.")
+        if both := sorted(set(self.table.index) & set(other.table.index)):
+            raise ValueError(f"Both reports have {both[0]!r}: give one another name, compare(task, {{'name': …}}).")
+        return replace(
+            self,
+            table=pd.concat([self.table, other.table]),
+            predictions=pd.concat([self.predictions, other.predictions], ignore_index=True),
+            approaches={**self.approaches, **other.approaches},
+        )
 
     def plot(self) -> plots.Picture:
         """The scores with their intervals as a picture."""

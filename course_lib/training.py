@@ -8,22 +8,25 @@ with, once, and then each example, which sees that beginning and itself. No toke
 LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 """
 
-import copy
 import functools
 import os
 import tempfile
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import cast
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from peft.tuners.lora import LoraLayer
+from peft.tuners.lora import Linear
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from .bars import progress_bar
 from .inference import Tokens, common_prefix
+from .layers import share_weights, split
 from .model import LanguageModel, give_back_memory
 
 # peft 0.21 asks transformers 5 for a property by its old name; nothing that a learner could change.
@@ -52,8 +55,10 @@ def fine_tune(
     set_seed(seed)
     give_back_memory()
     adapted = add_adapter(share_weights(model.network), layers, rank)
-    trunk, top = split(adapted.get_base_model(), layers)
-    beginning, examples = _run_trunk(trunk, model, requests, answers)
+    network = adapted_network(adapted)
+    _, upper = split(network, layers)
+    top = Top(upper, network.get_output_embeddings())
+    beginning, examples = _run_trunk(model, layers, requests, answers)
     with (
         tempfile.TemporaryDirectory() as folder,
         progress_bar(epochs * -(-len(examples) // batch_size), "Fine-tuning") as advance,
@@ -86,12 +91,6 @@ def fine_tune(
     return adapted.eval(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-def share_weights(network: PreTrainedModel) -> PreTrainedModel:
-    """The same network with module objects of its own around the very same weights (no memory is copied)."""
-    weights = [*network.parameters(), *network.buffers()]
-    return copy.deepcopy(network, {id(weight): weight for weight in weights})
-
-
 def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
     """Put untrained LoRA matrices beside every linear layer of the upper `layers` layers."""
     decoder = network.get_decoder()
@@ -111,11 +110,9 @@ def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
     )
 
 
-class Passthrough(nn.Module):
-    """A layer that changes nothing."""
-
-    def forward(self, hidden_states: Tensor, *_, **__) -> Tensor:
-        return hidden_states
+def adapted_network(adapted: PeftModel) -> PreTrainedModel:
+    """The network inside an adapted one, with the adapter's matrices in it."""
+    return cast(PreTrainedModel, adapted.get_base_model())
 
 
 class Top(nn.Module):
@@ -134,23 +131,6 @@ class Top(nn.Module):
         return {"loss": nn.functional.cross_entropy(logits.float(), labels[wanted])}
 
 
-def split(network: PreTrainedModel, layers: int) -> tuple[nn.Module, Top]:
-    """Two views on one network: its lower layers, and the upper `layers` of them with the head.
-
-    `network.get_decoder()` of an input equals the second's decoder of the first's output.
-    """
-    decoder = network.get_decoder()
-    cut = max(len(decoder.layers) - layers, 0)
-    lower, upper = copy.copy(decoder), copy.copy(decoder)
-    lower._modules, upper._modules = dict(decoder._modules), dict(decoder._modules)
-    # Every layer keeps its place in the list: some models treat odd and even layers differently.
-    nothing = Passthrough()
-    lower.layers = nn.ModuleList([*decoder.layers[:cut], *[nothing] * (len(decoder.layers) - cut)])
-    lower.norm = nothing
-    upper.layers = nn.ModuleList([*[nothing] * cut, *decoder.layers[cut:]])
-    return lower, Top(upper, network.get_output_embeddings())
-
-
 @torch.no_grad()
 def weight_changes(adapted: PeftModel) -> pd.DataFrame:
     """How far training moved each weight matrix, as a share of its size.
@@ -159,39 +139,56 @@ def weight_changes(adapted: PeftModel) -> pd.DataFrame:
     was trained), a column a matrix.
     """
     rows = []
-    for number, layer in enumerate(adapted.get_base_model().get_decoder().layers):
+    for number, layer in enumerate(adapted_network(adapted).get_decoder().layers):
         for name, part in layer.named_modules():
-            if isinstance(part, LoraLayer):
-                moved, weights = part.get_delta_weight("default"), part.get_base_layer().weight
+            if isinstance(part, Linear):
+                moved, weights = part.get_delta_weight("default"), part.weight
                 rows.append((number, name.rpartition(".")[2], (moved.norm() / weights.float().norm()).item()))
     table = pd.DataFrame(rows, columns=["layer", "matrix", "change"])
     depth = range(adapted.config.num_hidden_layers)
     return table.pivot(index="layer", columns="matrix", values="change").reindex(depth, fill_value=0.0)
 
 
+# What the lower layers made of examples, by network: the next training on the same ones (another seed, other settings,
+# a part of them) begins from it. The least recently used are dropped beyond this many bytes.
+KEEP = 64_000_000
+_kept: WeakKeyDictionary[PreTrainedModel, OrderedDict[tuple, Tensor]] = WeakKeyDictionary()
+
+
 @torch.inference_mode()
 def _run_trunk(
-    trunk: nn.Module, model: LanguageModel, requests: Sequence[Tokens], answers: Sequence[Tokens]
+    model: LanguageModel, layers: int, requests: Sequence[Tokens], answers: Sequence[Tokens]
 ) -> tuple[Tensor, list[dict[str, Tensor]]]:
-    """What the lower layers make of the requests' common beginning, and of each example after it with its labels."""
-    end = model.tokenizer.eos_token_id
-    prefix = common_prefix(requests)
-    examples = []
-    for request, answer in zip(requests, answers, strict=True):
-        tokens = torch.tensor([*request[len(prefix) :], *answer, end])
-        labels = tokens.masked_fill(torch.arange(len(tokens)) < len(request) - len(prefix), -100)
-        examples.append({"tokens": tokens[:-1], "labels": labels[1:]})
-    groups = [examples[start : start + 8] for start in range(0, len(examples), 8)]
+    """What the lower layers make of the common beginning, and of each example after it, with its labels."""
+    trunk, _ = split(model.network, layers)
+    kept = _kept.setdefault(model.network, OrderedDict())
+    prefix, end = common_prefix(requests), model.tokenizer.eos_token_id
+
+    def key(tokens: Tokens) -> tuple:
+        return layers, tuple(prefix), tuple(tokens)
+
+    own = [request[len(prefix) :] for request in requests]
+    rows = [[*request, *answer] for request, answer in zip(own, answers, strict=True)]
+    missing = [row for row in rows if key(row) not in kept or key([]) not in kept]
+    groups = [missing[start : start + 8] for start in range(0, len(missing), 8)]
     with progress_bar(len(groups), "Running the lower layers once") as advance:
         for group in groups:
-            sizes = [len(example["tokens"]) for example in group]
-            tokens = torch.cat([torch.tensor(prefix, dtype=torch.long), *(example.pop("tokens") for example in group)])
-            row = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
-            states = trunk(tokens[None].to(model.device), use_cache=False, **row).last_hidden_state[0]
-            beginning, *parts = (part.clone() for part in states.split([len(prefix), *sizes]))
-            for example, part in zip(group, parts, strict=True):
-                example["states"] = part
+            sizes = [len(row) for row in group]
+            whole = torch.tensor([*prefix, *(token for row in group for token in row)], device=model.device)
+            sees = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
+            states = trunk(whole[None], use_cache=False, **sees).last_hidden_state[0]
+            for tokens, part in zip([[], *group], states.split([len(prefix), *sizes]), strict=True):
+                kept[key(tokens)] = part.clone()
             advance()
+    examples = []
+    for request, row in zip(own, rows, strict=True):
+        labels = torch.tensor([*row, end]).masked_fill(torch.arange(len(row) + 1) < len(request), -100)[1:]
+        examples.append({"states": kept[key(row)], "labels": labels})
+        kept.move_to_end(key(row))
+    beginning = kept[key([])]
+    kept.move_to_end(key([]))
+    while sum(states.nbytes for states in kept.values()) > KEEP:
+        kept.popitem(last=False)
     return beginning, examples
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -114,6 +115,21 @@ def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
     assert report.plot().png().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="no approach 'tuned'. It has: zero-shot"):
         report.difference("tuned", "zero-shot")
+
+
+def test_an_approach_added_later_is_joined(reviews):
+    words = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    same = DummyClassifier(strategy="most_frequent")
+    apart = compare(reviews, {"words": words}).join(compare(reviews, {"same": same}))
+    together = compare(reviews, {"words": words, "same": same})
+    measured = ["score", "low", "high", "tokens_per_request", "trained_parameters"]
+    pd.testing.assert_frame_equal(apart.table[measured], together.table[measured])
+    pd.testing.assert_frame_equal(apart.predictions, together.predictions)
+    assert str(apart.difference("words", "same")) == str(together.difference("words", "same"))
+    with pytest.raises(ValueError, match="Both reports have 'same'"):
+        apart.join(compare(reviews, {"same": same}))
+    with pytest.raises(ValueError, match="different held-out cases"):
+        apart.join(compare(load_task("privacy-clauses"), {"other": same}))
 
 
 def test_a_hundred_reviews_from_a_csv_are_enough(reviews, tmp_path):

@@ -1,12 +1,15 @@
 """Sharing the prefix changes the work and not the answers."""
 
+import copy
 import math
 
 import pytest
 import torch
 
 from course_lib.inference import choose, generate, surprise
+from course_lib.layers import share_weights, upper_layers
 from course_lib.prompts import Prompt, conversation, encode, encode_answer
+from course_lib.training import add_adapter
 
 EXAMPLES = [("Is ice cold?", "yes"), ("Is fire cold?", "no"), ("What is 0 divided by 0?", "no answer")]
 QUESTIONS = [
@@ -65,18 +68,40 @@ def test_any_token_that_ends_an_answer_ends_it(exact, monkeypatch):
     assert generate(exact, asked, 8) == [exact.tokenizer.decode([first]).strip()]
 
 
+def test_each_request_may_have_choices_of_its_own(exact):
+    choices = [["yes", "no answer"], ["of course not", "by all means"], ["no", "no answer"]]
+    together = choose(exact, requests(exact)[:3], choices)
+    apart = [choose(exact, [request], own)[0] for request, own in zip(requests(exact), choices, strict=False)]
+    torch.testing.assert_close(together, torch.stack(apart), atol=1e-3, rtol=1e-4)
+
+
 def test_surprise_is_the_log_probability_of_the_whole_text(exact):
     texts = ["Snow is white.", "Paris is the capital of France, and Rome that of Italy.", "Café"]
-    expected = [
-        [-plain_log_probability(exact, begin, encode_answer(exact, text)) / math.log(2) for text in texts]
-        for begin in ([exact.tokenizer.eos_token_id], requests(exact)[0])
-    ]
-    for batch_size in (1, 8):
-        torch.testing.assert_close(
-            surprise(exact, texts, batch_size=batch_size).tolist(), expected[0], rtol=1e-3, atol=0.01
-        )
-        after = surprise(exact, texts, requests(exact)[:1] * 3, batch_size)
-        torch.testing.assert_close(after.tolist(), expected[1], rtol=1e-3, atol=0.01)
+    adapter = add_adapter(share_weights(exact.network), layers=10, rank=8)
+    for name, weights in adapter.named_parameters():
+        if "lora_B" in name:  # it begins at zero, and the copy would be the model itself
+            weights.data = torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+    models = [exact, exact.with_network(adapter.get_base_model())]
+    assert upper_layers([model.network for model in models]) == 10
+    document = [exact.tokenizer.eos_token_id]
+    for begins in ([document] * 3, requests(exact)[:3]):
+        expected = [
+            [
+                -plain_log_probability(model, begin, encode_answer(model, text)) / math.log(2)
+                for begin, text in zip(begins, texts, strict=True)
+            ]
+            for model in models
+        ]
+        for batch_size in (1, 8):
+            bits = surprise(models, texts, None if begins[0] == document else begins, batch_size)
+            torch.testing.assert_close(bits, torch.tensor(expected), rtol=1e-3, atol=0.01)
+        assert (bits[0] - bits[1]).abs().max() > 0.1
+
+
+def test_models_that_share_nothing_are_not_asked_together(exact):
+    other = exact.with_network(copy.deepcopy(exact.network))
+    with pytest.raises(ValueError, match="copies of one base model"):
+        surprise([exact, other], ["Snow is white."])
 
 
 def test_drawn_texts_differ_by_seed_and_repeat_with_it(exact):

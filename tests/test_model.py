@@ -70,6 +70,15 @@ def test_a_name_that_does_not_exist_is_said_in_a_sentence():
         load_model("./no/such/model")
 
 
+def test_code_that_comes_with_a_model_is_never_run_nor_asked_about(tmp_path, monkeypatch):
+    (tmp_path / "config.json").write_text('{"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config"}}')
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(FetchError, match="Code from a model's repository is never run here"):
+        load_model(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.fixture
 def cached(empty_cache):
     """A cache of its own that holds a copy of the converted model."""

@@ -121,3 +121,11 @@ def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):
     lines = table.read_text().splitlines()
     assert lines[0] == "lesson,quiz,exercises,predictions,minutes,file"
     assert f"01-why-fine-tune,1 of 6,0 of 1,0,0,{ada}" in lines
+
+
+def test_the_name_of_a_file_that_was_handed_in_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quiz("01-why-fine-tune").answer("primary-benefit", 1)
+    (tmp_path / "=1+1.json").write_text(progress.as_text(progress.entries()))
+    assert main(["progress", "export", "=1+1.json", "--to", "table.csv"]) == 0
+    assert (tmp_path / "table.csv").read_text().splitlines()[1].endswith(",'=1+1.json")

@@ -57,6 +57,7 @@ def test_every_lesson_has_a_sound_quiz(capsys):
         (lambda q: q.append("?"), "01-why-fine-tune.json is not a list of questions."),
         (lambda q: q[0].pop("id"), "question 1: there is no 'id'."),
         (lambda q: q[1].update(id=q[0]["id"]), "the id 'primary-benefit' stands more than once."),
+        (lambda q: [one.pop("id") for one in q[2:]] + [q[1].update(id=q[0]["id"])], "stands more than once."),
         (lambda q: q[3]["answers"].pop(), "question 4: there is no default answer"),
         (lambda q: q.clear(), "has 0 questions: a lesson has 4 to 6."),
     ],

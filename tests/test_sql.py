@@ -63,6 +63,13 @@ def test_an_attack_finds_nothing_and_leaves_the_shop_as_it_was(attack, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_only_named_functions_and_so_many_rows_are_allowed():
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        run("SELECT hex('a')")
+    with pytest.raises(sqlite3.DataError, match="over 1000 rows"):
+        run("SELECT 1 FROM orders a, orders b")
+
+
 def test_a_slow_query_is_stopped():
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         run("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n")

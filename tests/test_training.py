@@ -4,16 +4,18 @@ import hashlib
 import json
 import signal
 import threading
+from weakref import WeakKeyDictionary
 
 import pytest
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from course_lib import FineTuned, ZeroShot
+from course_lib import FineTuned, ZeroShot, training
+from course_lib.layers import share_weights, split
 from course_lib.model import HUB_ID, embedded_model
 from course_lib.prompts import encode_answer
-from course_lib.training import _batch, _run_trunk, add_adapter, share_weights, split
+from course_lib.training import Top, _batch, _run_trunk, add_adapter
 
 
 def fingerprint(network):
@@ -39,8 +41,9 @@ def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, 
     trained = {name: weights for name, weights in adapted.named_parameters() if weights.requires_grad}
     for weights in trained.values():  # LoRA begins at zero, where half of the gradients vanish
         weights.data = torch.randn(weights.shape, generator=generator) * 0.02
-    trunk, top = split(adapted.get_base_model(), layers=10)
-    loss = top(**_batch(*_run_trunk(trunk, exact, requests, answers)))["loss"]
+    _, upper = split(adapted.get_base_model(), layers=10)
+    top = Top(upper, adapted.get_base_model().get_output_embeddings())
+    loss = top(**_batch(*_run_trunk(exact, 10, requests, answers)))["loss"]
     loss.backward()
     of_split = {name: weights.grad.clone() for name, weights in trained.items()}
     adapted.zero_grad()
@@ -59,6 +62,24 @@ def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, 
     assert len(trained) == 10 * 7 * 2
     for name, weights in trained.items():
         torch.testing.assert_close(of_split[name], weights.grad, atol=1e-4, rtol=1e-2, msg=name)
+
+
+def test_the_lower_layers_run_once_for_an_example_and_are_the_same_in_any_company(exact, few, monkeypatch):
+    requests, answers = few
+    monkeypatch.setattr(training, "_kept", WeakKeyDictionary())
+    _, alone = _run_trunk(exact, 10, requests[:3], answers[:3])
+    _, more = _run_trunk(exact, 10, requests, answers)
+    assert all(one["states"] is other["states"] for one, other in zip(alone, more, strict=False))
+    monkeypatch.setattr(training, "_kept", WeakKeyDictionary())
+    _, together = _run_trunk(exact, 10, requests, answers)
+    for one, other in zip(more, together, strict=True):
+        torch.testing.assert_close(one["states"], other["states"], atol=1e-3, rtol=1e-3)
+        assert torch.equal(one["labels"], other["labels"])
+    _, elsewhere = _run_trunk(exact, 12, requests, answers)
+    assert not torch.allclose(elsewhere[0]["states"], together[0]["states"], atol=0.1)
+    monkeypatch.setattr(training, "KEEP", 0)
+    _run_trunk(exact, 10, requests, answers)
+    assert not training._kept[exact.network]
 
 
 def test_only_the_upper_layers_get_an_adapter(tuned):

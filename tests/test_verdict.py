@@ -16,11 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 
 from course_lib import Task, compare
+from course_lib.estimate import LONG, estimate
 from course_lib.verdict import (
-    LONG,
     approaches_for,
     cost_per_1000,
-    estimate,
     failures,
     learning_curve,
     more_examples,

@@ -2,14 +2,14 @@
 
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anywidget
 import traitlets
 
 from .. import progress
 
-Answer = int | list[int] | str
+Answer: TypeAlias = Any  # as the page sends it: a place (int), places (list[int]), or what was written (str)
 
 
 def as_number(text: Answer) -> float:
@@ -30,7 +30,7 @@ class Card(anywidget.AnyWidget):
     _css = Path(__file__).with_name("card.css")
     title = traitlets.Unicode().tag(sync=True)
     button = traitlets.Unicode().tag(sync=True)
-    questions = traitlets.List().tag(sync=True)
+    questions = traitlets.List(traitlets.Dict()).tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
 
@@ -41,7 +41,7 @@ class Card(anywidget.AnyWidget):
         super().__init__(questions=questions, **traits)
         kept = progress.entries(f"{key}/")
         for question in questions:
-            tries = []  # since the learner last started over
+            tries: list[dict] = []  # since the learner last started over
             for entry in kept.get(f"{key}/{question['id']}", []):
                 tries = [] if entry.get("reset") else [*tries, entry]
             if tries and "answer" in tries[-1]:
@@ -109,7 +109,7 @@ class Card(anywidget.AnyWidget):
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/plain": repr(self), "text/html": self._as_html()}, metadata
 
     def _as_html(self) -> str:

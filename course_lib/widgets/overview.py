@@ -58,8 +58,8 @@ class Overview(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("overview.js")
     _css = Path(__file__).with_name("card.css")
-    columns = traitlets.List().tag(sync=True)
-    rows = traitlets.List().tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class Overview(anywidget.AnyWidget):
         return pd.DataFrame(self.rows, columns=self.columns).to_string(index=False)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        data, metadata = super()._repr_mimebundle_(**kwargs)
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         head = "".join(f"<th scope='col'>{escape(column)}</th>" for column in self.columns)
         body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
         return {**data, "text/plain": repr(self), "text/html": f"<table><tr>{head}</tr>{body}</table>"}, metadata
