@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import io
 import os
 import sys
 from pathlib import Path
