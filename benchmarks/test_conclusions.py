@@ -15,7 +15,6 @@ TASKS = ("entities", "knowledge base", "code")
 CONCLUSIONS = {  # what a lesson states, as expressions over the variables that it leaves
     "02-domain-specialization": ["(own['low'] > 0).all()"],
     "03-task-performance": [
-        "reports['sentiment'].difference('fine-tuned', 'few-shot').low > 0",
         *(f"reports[{task!r}].difference('fine-tuned', 'zero-shot').low > 0" for task in TASKS),
         *(f"reports[{task!r}].difference('fine-tuned', 'few-shot').low > 0" for task in TASKS[1:]),
     ],
