@@ -29,7 +29,8 @@ def test_random_labels_teach_nothing():
 
 
 def test_a_keyword_needs_no_language_model():
-    assert recommended(relabelled(lambda text: "a" if "the" in text.casefold().split() else "b")) == "word counts"
+    # "this" stands in 99 of the 200 reviews: the word nearest to half of them, so the same answer for all is no use.
+    assert recommended(relabelled(lambda text: "a" if "this" in text.casefold().split() else "b")) == "word counts"
 
 
 def test_what_only_examples_can_teach_is_fine_tuned():
