@@ -67,9 +67,8 @@ def estimate(task: Task, model: LanguageModel, seed: int = 0) -> Estimate:
     read, write = _speed(model, asked["zero-shot"], writes=not choices)
     parts = {}
     for name, requests in asked.items():
-        if (
-            choices
-        ):  # few-shot also reads some training inputs, to calibrate; each choice is read beyond its first token
+        if choices:
+            # Few-shot also reads some training inputs, to calibrate; each choice is read beyond its first token.
             requests = [*requests, *learned[name][:32]] if name == "few-shot" else requests
             parts[name] = read * (_to_read(requests) + len(requests) * len(choices) * (longest - 1))
         else:

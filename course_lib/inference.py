@@ -42,6 +42,8 @@ def choose(
     `choices` are the same for all requests, or as many for each request. Returns float32 log-probabilities of shape
     (requests, choices), each the sum over the tokens of the choice.
     """
+    if not requests:
+        return torch.empty(0, len(choices))
     each: list[Any] = (
         [tuple(choices)] * len(requests) if isinstance(choices[0], str) else [tuple(own) for own in choices]
     )
@@ -115,10 +117,9 @@ def surprise(
     for bits per byte, which compares texts and models whatever their tokens are.
     """
     base, *_ = models
-    networks = [model.network for model in models]
-    above = upper_layers(networks)
+    above = upper_layers([model.network for model in models])
     lower, _ = split(base.network, above)
-    uppers = [split(network, above)[1] for network in networks]
+    uppers = [(split(model.network, above)[1], model.network.get_output_embeddings()) for model in models]
     requests = requests or [[base.tokenizer.eos_token_id]] * len(texts)  # what stands between documents
     pairs = [(list(request), encode_answer(base, text)) for request, text in zip(requests, texts, strict=True)]
     by_length = sorted(range(len(pairs)), key=lambda row: sum(map(len, pairs[row])))
@@ -131,10 +132,10 @@ def surprise(
             # What the text's tokens are guessed from: the position before each.
             guesses = [slice(len(pairs[row][0]) - 1, len(own) - 1) for row, own in zip(rows, tokens, strict=True)]
             states = lower(padded[:, :-1], use_cache=False).last_hidden_state
-            for which, upper in enumerate(uppers):
+            for which, (upper, head) in enumerate(uppers):
                 hidden = upper(inputs_embeds=states, use_cache=False).last_hidden_state
                 for place, (row, own) in enumerate(zip(rows, guesses, strict=True)):
-                    logits = networks[which].get_output_embeddings()(hidden[place, own])
+                    logits = head(hidden[place, own])
                     truth = padded[place, own.start + 1 : own.stop + 1]
                     nats = nn.functional.cross_entropy(logits.float(), truth, reduction="sum")
                     bits[which, row] = nats.cpu() / math.log(2)

@@ -46,4 +46,4 @@ class Journal:
 def _said(entry: dict) -> str:
     """A guess or an answer in words; of an exercise also whether it was right."""
     words = entry["said"].partition(". ")[0] if "said" in entry else str(entry["answer"])
-    return words + {True: " (right)", False: " (not yet right)", None: ""}.get(entry.get("right"), "")
+    return words + {True: " (right)", False: " (not yet right)", None: ""}[entry.get("right")]

@@ -163,9 +163,10 @@ def _run_trunk(
     trunk, _ = split(model.network, layers)
     kept = _kept.setdefault(model.network, OrderedDict())
     prefix, end = common_prefix(requests), model.tokenizer.eos_token_id
+    common = (layers, *prefix)
 
     def key(tokens: Tokens) -> tuple:
-        return layers, tuple(prefix), tuple(tokens)
+        return common, tuple(tokens)
 
     own = [request[len(prefix) :] for request in requests]
     rows = [[*request, *answer] for request, answer in zip(own, answers, strict=True)]
@@ -187,8 +188,9 @@ def _run_trunk(
         kept.move_to_end(key(row))
     beginning = kept[key([])]
     kept.move_to_end(key([]))
-    while sum(states.nbytes for states in kept.values()) > KEEP:
-        kept.popitem(last=False)
+    size = sum(one.nbytes for one in kept.values())
+    while size > KEEP:
+        size -= kept.popitem(last=False)[1].nbytes
     return beginning, examples
 
 

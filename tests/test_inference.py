@@ -111,7 +111,8 @@ def test_drawn_texts_differ_by_seed_and_repeat_with_it(exact):
     assert generate(exact, asked, 12, temperature=1e-4, seed=3) == generate(exact, asked, 12)
 
 
-def test_one_request_and_requests_without_a_common_prefix(exact):
+def test_no_request_one_request_and_requests_without_a_common_prefix(exact):
+    assert choose(exact, [], ["yes", "no"]).shape == (0, 2)
     alone = requests(exact)[:1]
     assert choose(exact, alone, ["yes", "no"]).shape == (1, 2)
     unlike = [encode_answer(exact, text) for text in ("The sky is", "Every winter it")]
