@@ -7,7 +7,7 @@ PYTHON ?= python3
 	.venv/bin/jupyter labextension disable @jupyterlab/apputils-extension:announcements  # reaches out for news
 	touch .venv/ready
 
-.PHONY: setup lab test bench lint upgrade
+.PHONY: setup lab test bench binder seeds lint upgrade
 setup: .venv/ready
 	.venv/bin/python -m course_lib fetch
 
@@ -17,8 +17,18 @@ lab: setup
 test: setup
 	.venv/bin/pytest --nbval-lax
 
+# Side by side with what a user would otherwise pick (one job: make bench JOBS=scoring); benchmarks/results/README.md
 bench: setup
+	.venv/bin/pip install --quiet -r benchmarks/requirements.txt
+	.venv/bin/python benchmarks/side_by_side.py $(JOBS)
+
+# Do the lessons' conclusions hold under three seeds, and the recommendations live? About an hour and a half.
+seeds: setup
 	.venv/bin/pytest -v benchmarks
+
+# Binder's steps without Docker, on one core and in 2 GB; writes the tables of README.md and INSTRUCTORS.md.
+binder:
+	PYTHON=$(PYTHON) benchmarks/binder.sh
 
 lint: .venv/ready
 	.venv/bin/pip install --quiet -r requirements-dev.txt

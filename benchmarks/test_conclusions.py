@@ -1,6 +1,6 @@
 """Do the lessons' conclusions hold under other seeds? Runs lessons 02 to 07 anew with seeds 0, 1 and 2.
 
-`make bench` runs it; it takes about an hour and a half on two cores and is no part of `make test`.
+`make seeds` runs it; it takes about an hour and a half on two cores and is no part of `make test`.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """What the decision report recommends, live: nothing to learn, a keyword that decides, what only examples can teach.
 
-`make bench` runs it. tests/test_verdict.py holds the same rules to the same three cases over seeds, without a model.
+`make seeds` runs it. tests/test_verdict.py holds the same rules to the same three cases over seeds, without a model.
 """
 
 import numpy as np

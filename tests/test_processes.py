@@ -28,7 +28,9 @@ with open(os.path.join(sys.argv[1], os.environ.get("RANK", "alone") + ".json"), 
     json.dump(said, file)
 """
 
-LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+# What a person with two GPUs calls; without them the processes compute on the CPU. Port 0: any that is free.
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch"]
+LAUNCH += ["--multi_gpu", "--num_processes=2", "--main_process_port=0"]
 
 
 def run(command, folder):

@@ -1,0 +1,160 @@
+"""Every lesson as on Binder: one core, 2 GB for the server and the kernel together, no network.
+
+binder.sh prepares it and calls `python binder.py FOLDER` in the course's folder. The table of time, CPU seconds and
+memory goes to FOLDER/benchmarks/results/binder.csv and into the tables of README.md and INSTRUCTORS.md.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import psutil
+from jupyter_client import BlockingKernelClient, find_connection_file
+from machine import describe
+
+LIMIT = 2_000_000_000  # bytes
+PORT, TOKEN = 8899, os.urandom(16).hex()
+
+
+class Group:
+    """A control group (of version 1 or 2) with a limit of memory."""
+
+    def __init__(self, limit: int):
+        root = Path("/sys/fs/cgroup")
+        first = (root / "memory").is_dir()
+        self.folder = root / ("memory/binder" if first else "binder")
+        self.used, self.cached = (
+            ("memory.usage_in_bytes", "total_inactive_file") if first else ("memory.current", "inactive_file")
+        )
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(limit))
+
+    def join(self) -> None:
+        """Put this process, and all that it will start, into the group."""
+        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def memory(self) -> int:
+        """What the group holds in bytes, counted as Kubernetes does: without what was read from files and lies idle."""
+        cached = re.search(rf"^{self.cached} (\d+)", (self.folder / "memory.stat").read_text(), re.MULTILINE)
+        return int((self.folder / self.used).read_text()) - int(cached[1])
+
+
+def start_server(group: Group) -> subprocess.Popen:
+    """JupyterLab as the image starts it, on one core, in the group."""
+
+    def confine():
+        os.sched_setaffinity(0, {0})
+        group.join()
+
+    options = ["--allow-root", "--no-browser", f"--ServerApp.port={PORT}", f"--IdentityProvider.token={TOKEN}"]
+    return subprocess.Popen(
+        ["binder/start", "jupyter", "lab", *options],
+        env=os.environ | {"CPU_LIMIT": "1.0"},
+        preexec_fn=confine,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def ask(method: str, path: str, body: object = None):
+    """The answer of the server's REST interface."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{PORT}/api/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"token {TOKEN}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.loads(answer.read() or "null")
+
+
+def run_lesson(path: Path, server: psutil.Process, group: Group) -> dict[str, float]:
+    """Run all cells of a lesson in a kernel that the server starts; raises RuntimeError where a cell fails."""
+    peak, done = 0, threading.Event()
+
+    def watch():
+        nonlocal peak
+        while not done.wait(0.1):
+            peak = max(peak, group.memory())
+
+    def seconds() -> float:
+        return sum(sum(process.cpu_times()[:2]) for process in [server, *server.children(recursive=True)])
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start, used = time.perf_counter(), seconds()
+    kernel = {"name": "python3"}
+    session = ask("POST", "sessions", {"path": str(path), "name": path.name, "type": "notebook", "kernel": kernel})
+    client = BlockingKernelClient(connection_file=find_connection_file(session["kernel"]["id"]))
+    client.load_connection_file()
+    client.start_channels()
+    client.wait_for_ready(timeout=120)
+    try:
+        for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+            if cell.cell_type == "code":
+                reply = client.execute_interactive(cell.source, timeout=900, output_hook=lambda message: None)[
+                    "content"
+                ]
+                if reply["status"] != "ok":
+                    raise RuntimeError(f"{path.name}, cell {number}: {reply['ename']}: {reply['evalue']}")
+        wall, cpu = time.perf_counter() - start, seconds() - used
+    finally:
+        done.set()
+        watcher.join()
+        client.stop_channels()
+        ask("DELETE", f"sessions/{session['id']}")
+    return {"minutes": wall / 60, "CPU seconds": cpu, "GB": peak / 1e9}
+
+
+def write(table: pd.DataFrame, folder: Path) -> None:
+    """Put the figures into the last two columns of the tables, and the machine below them."""
+    table.round(2).to_csv(folder / "benchmarks" / "results" / "binder.csv")
+    shown = pd.DataFrame(
+        {
+            "minutes": table["minutes"].map("{:.0f} minutes".format),
+            "GB": table["GB"].map("{:.1f} GB".format),
+            "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
+        }
+    )
+    said = f"One core, measured on {date.today()} by `make binder`: {describe()}."
+    for name, columns in {"README.md": ["minutes", "GB"], "INSTRUCTORS.md": ["GB", "CPU seconds"]}.items():
+        text = (folder / name).read_text(encoding="utf-8")
+        for lesson, cells in shown[columns].iterrows():
+            row = re.compile(rf"^(\| \[?{lesson[:2]} .*) \| [^|]* \| [^|]* \|$", re.MULTILINE)
+            text, count = row.subn(rf"\1 | {' | '.join(cells)} |", text)
+            assert count == 1, f"{name} has {count} rows for {lesson}"
+        text = re.sub(r"^One core, measured on .*$", said, text, flags=re.MULTILINE)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    group = Group(LIMIT)
+    server = start_server(group)
+    try:
+        for _ in range(60):
+            time.sleep(1)
+            try:
+                ask("GET", "status")
+                break
+            except OSError:
+                pass
+        rows = {}
+        for path in sorted(Path("notebooks").glob("*.ipynb")):
+            rows[path.stem] = run_lesson(path, psutil.Process(server.pid), group)
+            print(path.stem, {name: round(value, 2) for name, value in rows[path.stem].items()}, flush=True)
+    finally:
+        server.terminate()
+        server.wait()
+    write(pd.DataFrame(rows).T.rename_axis("lesson"), Path(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

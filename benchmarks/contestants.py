@@ -1,0 +1,269 @@
+"""Jobs as this course does them and as a user would otherwise, by the other packages' documentation.
+
+`python contestants.py NAME [NUMBER]` runs one once and prints, as JSON, the seconds it took, the peak memory of its
+process until then in bytes, and what came out. Each is a generator of three steps: what is not timed (imports, loading
+the model), the job, and what came out of it.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
+
+from course_lib import FewShot, FineTuned, load_model, load_task
+from course_lib.inference import choose, generate
+from course_lib.model import best_dtype, embedded_model
+from course_lib.prompts import conversation, encode, encode_answer
+
+FOLDER = str(embedded_model())  # the same weights for all
+DTYPE = best_dtype("cpu")
+
+
+def plain():
+    """Model and tokenizer as transformers loads them."""
+    return AutoModelForCausalLM.from_pretrained(FOLDER, dtype=DTYPE), AutoTokenizer.from_pretrained(FOLDER)
+
+
+# Fine-tuning on 100 film reviews for 3 epochs, LoRA of rank 8; judged on the 100 held-out reviews.
+REVIEWS = load_task("movie-reviews")
+EPOCHS, BATCH = 3, 8
+EVERYWHERE = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+COMMON = {
+    "num_train_epochs": EPOCHS,
+    "per_device_train_batch_size": BATCH,
+    "learning_rate": 1e-3,
+    "use_cpu": True,
+    "bf16": torch.bfloat16 == DTYPE,
+    "report_to": "none",
+    "save_strategy": "no",
+    "disable_tqdm": True,
+    "seed": 0,
+}
+
+
+def asked(text):
+    return conversation(REVIEWS.prompt.instruction, [], text)
+
+
+def judged(network):
+    """The answers of a trained network to the held-out reviews, by the same code for all ways."""
+    model = load_model()
+    requests = [encode(model, asked(text)) for text in REVIEWS.test["input"]]
+    network = network.merge_and_unload().eval()
+    network.set_attn_implementation(model.network.config._attn_implementation)
+    best = choose(model.with_network(network), requests, REVIEWS.prompt.choices).argmax(1)
+    return [REVIEWS.prompt.choices[place] for place in best.tolist()]
+
+
+def fine_tuning_course_lib():
+    model = load_model()
+    yield
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model)
+    tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    yield
+    yield tuned.predict(REVIEWS.test["input"])
+
+
+def fine_tuning_trl():
+    from trl import SFTConfig, SFTTrainer
+
+    model, tokenizer = plain()
+    yield
+    rows = [
+        {"prompt": asked(text), "completion": [{"role": "assistant", "content": answer}]}
+        for text, answer in zip(REVIEWS.train["input"], REVIEWS.train["output"], strict=True)
+    ]
+    trainer = SFTTrainer(
+        model,
+        args=SFTConfig("/tmp/trl", gradient_checkpointing=False, **COMMON),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=EVERYWHERE,
+    )
+    trainer.train()
+    yield
+    yield judged(trainer.model)
+
+
+def fine_tuning_trainer():
+    model, tokenizer = plain()
+    yield
+
+    def tokenize(row):
+        request = tokenizer.apply_chat_template(asked(row["input"]), add_generation_prompt=True, return_dict=False)
+        answer = tokenizer(row["output"])["input_ids"] + [tokenizer.eos_token_id]
+        return {"input_ids": request + answer, "labels": [-100] * len(request) + answer}
+
+    trainer = Trainer(
+        get_peft_model(model, EVERYWHERE),
+        TrainingArguments("/tmp/trainer", **COMMON),
+        train_dataset=REVIEWS.train.map(tokenize, remove_columns=REVIEWS.train.column_names),
+        data_collator=DataCollatorForSeq2Seq(tokenizer),
+    )
+    trainer.train()
+    yield
+    yield judged(trainer.model)
+
+
+# Scoring: 8 shots, 100 reviews; all ways read the very text that skorch's classifier makes of them.
+def prompts():
+    from skorch.llm import FewShotClassifier
+
+    model, tokenizer = plain()
+    classifier = FewShotClassifier(model=model, tokenizer=tokenizer, max_samples=8, random_state=0)
+    classifier.fit(list(REVIEWS.train["input"]), list(REVIEWS.train["output"]))
+    return classifier, [classifier.get_prompt(text) for text in REVIEWS.test["input"]]
+
+
+def scoring_course_lib():
+    classifier, texts = prompts()
+    model = load_model()
+    yield
+    best = choose(model, [encode_answer(model, text) for text in texts], classifier.classes_.tolist()).argmax(1)
+    yield
+    yield [classifier.classes_[place] for place in best.tolist()]
+
+
+def scoring_skorch():
+    classifier, _ = prompts()
+    yield
+    answers = classifier.predict(list(REVIEWS.test["input"]))
+    yield
+    yield answers.tolist()
+
+
+def scoring_lm_eval():
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    classifier, texts = prompts()
+    classes = classifier.classes_.tolist()
+    model = HFLM(pretrained=FOLDER, device="cpu", dtype=DTYPE, batch_size=BATCH)
+    yield
+    asked = [
+        Instance(request_type="loglikelihood", doc={}, arguments=(text, choice), idx=0)
+        for text in texts
+        for choice in classes
+    ]
+    scores = torch.tensor([score for score, _ in model.loglikelihood(asked, disable_tqdm=True)])
+    yield
+    yield [classes[place] for place in scores.view(len(texts), -1).argmax(1).tolist()]
+
+
+# Writing: 64 answers of up to 48 tokens to the shop's questions, 8 shots, greedily.
+def requests(model):
+    shop = load_task("shop-questions")
+    few = FewShot(8, prompt=shop.prompt, model=model).fit(shop.train["input"], shop.train["output"])
+    questions = [*shop.test["input"], *shop.train["input"]][:64]
+    return few.requests(questions)
+
+
+def writing_course_lib():
+    model = load_model()
+    given = requests(model)
+    yield
+    answers = generate(model, given, max_new_tokens=48)
+    yield
+    yield answers
+
+
+def writing_transformers():
+    network, tokenizer = plain()
+    given = requests(load_model())
+    yield
+    tokenizer.padding_side = "left"
+    answers = []
+    for start in range(0, len(given), BATCH):
+        batch = tokenizer.pad({"input_ids": given[start : start + BATCH]}, return_tensors="pt")
+        written = network.generate(**batch, max_new_tokens=48, do_sample=False)
+        answers += tokenizer.batch_decode(written[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    yield
+    yield [answer.strip() for answer in answers]
+
+
+# The physical limit: what the machine makes of large matrix products, and how much of that a fine-tuning is.
+def limit_products():
+    one, other = torch.rand(2, 2048, 2048).to(DTYPE)
+    yield
+    seconds = []
+    for _ in range(20):
+        start = time.perf_counter()
+        one @ other
+        seconds.append(time.perf_counter() - start)
+    yield
+    yield 2 * 2048**3 / statistics.median(seconds)  # operations a second
+
+
+def limit_operations():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = load_model()
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model)
+    yield
+    with FlopCounterMode(display=False) as counter:
+        tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    yield
+    yield counter.get_total_flops()
+
+
+# How the time grows: the same clauses, more of them; the same queries, more shots.
+def clauses(count):
+    import pandas as pd
+
+    from course_lib.tasks import packaged
+
+    frame = pd.read_json(packaged("privacy"), lines=True)
+    texts = frame["context"].str.split().str[:32].str.join(" ").drop_duplicates()
+    return texts[texts.str.count(" ") == 31].head(count).tolist()
+
+
+def growth_examples(count):
+    model = load_model()
+    texts = clauses(count)
+    answers = ["yes" if len(text) % 2 else "no" for text in texts]  # what is learned does not matter here
+    yield
+    FineTuned(epochs=1, prompt=REVIEWS.prompt, model=model).fit(texts, answers)
+    yield
+    yield len(texts)
+
+
+def growth_queries(count):
+    model = load_model()
+    few = FewShot(8, prompt=REVIEWS.prompt, model=model).fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    texts = clauses(count)
+    yield
+    few.predict(texts)
+    yield
+    yield len(texts)
+
+
+def growth_shots(count):
+    model = load_model()
+    few = FewShot(count, prompt=REVIEWS.prompt, model=model)
+    few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    texts = clauses(100)
+    yield
+    few.predict(texts)
+    yield
+    yield len(few.requests(texts[:1])[0])  # tokens
+
+
+def main() -> None:
+    name, *numbers = sys.argv[1:]
+    steps = globals()[name](*map(int, numbers))
+    next(steps)
+    start = time.perf_counter()
+    next(steps)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # bytes, on Linux
+    print(json.dumps({"seconds": seconds, "peak": peak, "came_out": next(steps)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""This course beside what a user would otherwise pick: the same data, model and machine, in turns, several times.
+
+`make bench` runs all jobs. All runs are kept in results/runs.csv, where a job's new
+runs replace its earlier ones; from it come the table (results/README.md) and the two pictures.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from machine import describe
+from matplotlib import pyplot
+
+from course_lib import load_task
+from course_lib.metrics import interval
+from course_lib.model import embedded_model
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+CONTESTANTS = str(HERE / "contestants.py")
+JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python is called with
+    "fine-tuning": {
+        "this course": [CONTESTANTS, "fine_tuning_course_lib"],
+        "TRL SFTTrainer": [CONTESTANTS, "fine_tuning_trl"],
+        "transformers Trainer with PEFT": [CONTESTANTS, "fine_tuning_trainer"],
+    },
+    "scoring": {
+        "this course": [CONTESTANTS, "scoring_course_lib"],
+        "skorch.llm FewShotClassifier": [CONTESTANTS, "scoring_skorch"],
+        "lm-eval HFLM": [CONTESTANTS, "scoring_lm_eval"],
+    },
+    "writing": {
+        "this course": [CONTESTANTS, "writing_course_lib"],
+        "transformers generate, batched": [CONTESTANTS, "writing_transformers"],
+    },
+    "start": {
+        "this course": ["-c", "from course_lib import load_model; load_model()"],
+        "transformers alone": [
+            "-c",
+            "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+            f"[one.from_pretrained({str(embedded_model())!r}) for one in (AutoModelForCausalLM, AutoTokenizer)]",
+        ],
+    },
+    "limit": {name: [CONTESTANTS, f"limit_{name}"] for name in ("products", "operations")},
+    "examples": {str(count): [CONTESTANTS, "growth_examples", str(count)] for count in (50, 100, 200, 400, 800, 1600)},
+    "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
+    "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
+    "course": {"this course": ["-m", "pytest", "--nbval-lax", str(HERE.parent / "notebooks")]},
+}
+GROWTH = ("examples", "queries", "shots")
+REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "course"), 1)
+
+
+def run(arguments: list[str]) -> dict:
+    """One run in a process of its own: its seconds, and what a contestant says. RuntimeError where it fails."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"{arguments} failed: {done.stdout[-2000:]} {done.stderr[-2000:]}")
+    said = json.loads(done.stdout.splitlines()[-1]) if CONTESTANTS in arguments else {}
+    return {"seconds": seconds, **said}
+
+
+def measure(job: str) -> pd.DataFrame:
+    """All ways of a job in turns: a row a run."""
+    rows = []
+    for repeat in range(REPEATS[job]):
+        for way, arguments in JOBS[job].items():
+            rows.append({"job": job, "way": way, "repeat": repeat, **run(arguments)})
+            print(f"{job}, {way}: {rows[-1]['seconds']:.1f} s", flush=True)
+    table = pd.DataFrame(rows).assign(date=str(date.today()), machine=describe())
+    return table.assign(came_out=table["came_out"].map(json.dumps)) if "came_out" in table else table
+
+
+class Runs:
+    """All runs that were kept, and what they say."""
+
+    def __init__(self, table: pd.DataFrame):
+        self.table = table
+        self.medians = table.groupby(["job", "way"], sort=False)[["seconds", "peak"]].median()
+
+    def came_out(self, job: str, way: str):
+        """What the last run of a contestant gave."""
+        rows = self.table[(self.table["job"] == job) & (self.table["way"] == way)]
+        return json.loads(rows["came_out"].iloc[-1])
+
+    def beside(self, job: str) -> pd.DataFrame:
+        """The ways of a job, a row a way: median seconds, the ratio to this course's, and each run."""
+        table = self.medians.loc[job].copy()
+        table["ratio"] = table["seconds"] / table.loc["this course", "seconds"]
+        table["runs"] = [
+            self.table[(self.table["job"] == job) & (self.table["way"] == way)]["seconds"].round(1).tolist()
+            for way in table.index
+        ]
+        return table
+
+    def exponent(self, job: str) -> float:
+        """How the time grows with the size: 1 in proportion, 0 not at all (the slope of the logarithms)."""
+        sizes, seconds = self.growth(job)
+        return np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+
+    def growth(self, job: str) -> tuple[np.ndarray, np.ndarray]:
+        table = self.medians.loc[job]
+        return table.index.astype(float).to_numpy(), table["seconds"].to_numpy()
+
+
+def outcome(runs: Runs, job: str, way: str) -> str:
+    """What a way's result is worth, beside this course's."""
+    own = runs.came_out(job, way)
+    if job == "fine-tuning":
+        task = load_task("movie-reviews")
+        truth = list(task.test["output"])
+        low, high = interval(task.metric, truth, own)
+        return f"{task.metric(truth, own):.2f} ({low:.2f} to {high:.2f}) on held-out reviews"
+    ours = runs.came_out(job, "this course")
+    return f"{sum(map(str.__eq__, own, ours))} of {len(ours)} answers the same"
+
+
+def written(runs: Runs) -> str:
+    """The results in Markdown."""
+    lines = [
+        "# Side by side",
+        "",
+        "Written by `make bench` from runs.csv. Medians; in brackets every run. Ratio: the time of that way over this "
+        "course's.",
+        "",
+        "| job | way | seconds | ratio | peak memory | result |",
+        "|---|---|---|---|---|---|",
+    ]
+    done = runs.table["job"].unique()
+    for job in ("fine-tuning", "scoring", "writing", "start"):
+        for way, row in runs.beside(job).iterrows() if job in done else ():
+            every = ", ".join(map(str, row["runs"]))
+            peak = "" if np.isnan(row["peak"]) else f"{row['peak'] / 1e9:.2f} GB"
+            result = outcome(runs, job, way) if job != "start" else "package and model ready"
+            lines.append(f"| {job} | {way} | {row['seconds']:.1f} ({every}) | {row['ratio']:.1f} | {peak} | {result} |")
+    lines.append("")
+    if "limit" in done:
+        peak = runs.came_out("limit", "products")
+        operations = runs.came_out("limit", "operations")
+        reached = operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"]
+        lines += [
+            f"**Limit.** Matrix products of 2048 × 2048 reach {peak / 1e9:.0f} GFLOP/s. The fine-tuning does "
+            f"{operations / 1e12:.1f} × 10¹² operations in matrix products and attention, {reached / 1e9:.0f} GFLOP/s "
+            f"from its first second to its last: {reached / peak:.0%} of the limit.",
+            "",
+        ]
+    for job in GROWTH:
+        if job in done:
+            sizes, seconds = runs.growth(job)
+            steps = ", ".join(f"{size:.0f}: {time:.1f} s" for size, time in zip(sizes, seconds, strict=True))
+            lines += [f"**More {job}.** {steps}. The time grows as the number to the {runs.exponent(job):.2f}.", ""]
+    if "course" in done:
+        minutes = runs.medians.loc[("course", "this course"), "seconds"] / 60
+        lines += [f"**The whole course** under nbval, model and data in the cache: {minutes:.0f} minutes.", ""]
+    for day, machine in runs.table[["date", "machine"]].drop_duplicates().itertuples(index=False):
+        jobs = runs.table[(runs.table["date"] == day) & (runs.table["machine"] == machine)]["job"].unique()
+        lines += [f"Measured on {day} ({', '.join(jobs)}): {machine}.", ""]
+    return "\n".join(lines)
+
+
+def draw(runs: Runs) -> None:
+    """The ratios as bars, and how the time grows."""
+    done = [job for job in ("fine-tuning", "scoring", "writing") if job in runs.table["job"].unique()]
+    bars = [(f"{job}: {way}", row["ratio"]) for job in done for way, row in runs.beside(job).iloc[1:].iterrows()]
+    figure, axes = pyplot.subplots(figsize=(7, 0.5 * len(bars) + 1.2), layout="constrained")
+    axes.barh(*zip(*bars[::-1], strict=True), color="tab:blue")
+    axes.bar_label(axes.containers[0], fmt="%.1f ×", padding=3)
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set(xlabel="times as long as this course (line: 1)", title="The same job, the same machine")
+    axes.margins(x=0.15)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "ratios.png", dpi=100)
+
+    done = [job for job in GROWTH if job in runs.table["job"].unique()]
+    figure, panels = pyplot.subplots(1, len(done), figsize=(3.5 * len(done), 3), layout="constrained", squeeze=False)
+    for axes, job in zip(panels[0], done, strict=True):
+        sizes, seconds = runs.growth(job)
+        axes.plot(sizes, seconds, "o-")
+        axes.set(xlabel=job, title=f"{'fine-tuning' if job == 'examples' else 'scoring'}, more {job}", ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0][0].set_ylabel("seconds")
+    figure.savefig(RESULTS / "growth.png", dpi=100)
+
+
+def main() -> None:
+    path = RESULTS / "runs.csv"
+    table = pd.read_csv(path, dtype={"way": str}) if path.exists() else pd.DataFrame()
+    for job in sys.argv[1:] or JOBS:
+        kept = table[table["job"] != job] if len(table) else table
+        table = pd.concat([kept, measure(job)], ignore_index=True)
+        table.to_csv(path, index=False)
+    runs = Runs(table)
+    text = written(runs)
+    (RESULTS / "README.md").write_text(text)
+    draw(runs)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
