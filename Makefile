@@ -7,7 +7,7 @@ PYTHON ?= python3
 	.venv/bin/jupyter labextension disable @jupyterlab/apputils-extension:announcements  # reaches out for news
 	touch .venv/ready
 
-.PHONY: setup lab test bench binder seeds lint upgrade
+.PHONY: setup lab test bench binder seeds lint links upgrade
 setup: .venv/ready
 	.venv/bin/python -m course_lib fetch
 
@@ -49,3 +49,9 @@ upgrade:
 	-diff -iB -I '^-e' requirements.txt .newest/pins.txt
 	.newest/bin/python -m course_lib fetch
 	.newest/bin/pytest --nbval-lax -r fE
+
+# Are there dead links? Needs a network, and an environment of its own: the checker wants an older pytest.
+links:
+	$(PYTHON) -m venv .links
+	.links/bin/pip install --quiet pytest-check-links==0.10.1
+	.links/bin/pytest -c /dev/null --rootdir=. --noconftest -p no:cacheprovider --check-links *.md */README.md */*/README.md notebooks

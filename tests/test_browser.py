@@ -1,4 +1,6 @@
-"""The interactive parts as a person meets them: JupyterLab in a real browser, by keyboard.
+"""The lessons and their interactive parts as a person meets them: JupyterLab in a real browser.
+
+All lessons are opened as they are committed. Three are run there from beginning to end, and used; nbval runs them all.
 
 Needs Chromium (Debian: apt-get install chromium; elsewhere name it in the environment variable CHROMIUM). Without it
 these tests are skipped, except in continuous integration (CI=true), where they fail.
@@ -21,13 +23,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from course_lib import guide
+from course_lib import guide, load_task
 from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
 
 COURSE = Path(__file__).parents[1]
 expect.set_options(timeout=20_000)  # milliseconds: a busy machine answers late
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 LESSON = "01-why-fine-tune"
+LESSONS = sorted((COURSE / "notebooks").glob("*.ipynb"))
+OUTPUT = ".jp-OutputArea-output"
 CELLS = [
     "from course_lib.widgets import predict, progress, quiz",
     f'quiz("{LESSON}")',
@@ -54,8 +58,13 @@ def browser():
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """JupyterLab as `make lab` starts it, in a folder with one small notebook; yields the notebook's address."""
+    """JupyterLab as `make lab` starts it, in a folder with the lessons and one small notebook; yields its address."""
     folder = tmp_path_factory.mktemp("lab")
+    for path in LESSONS:
+        shutil.copy(path, folder)
+    settings = folder / "config" / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')  # all cells are in the page
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "small.ipynb")
@@ -100,10 +109,37 @@ def question(page, number):
     return page.get_by_role("region", name="Quiz").first.locator("fieldset").nth(number - 1)
 
 
-def serious(page):
+def serious(page, within):
     """axe-core's serious and critical findings inside the course's own outputs."""
-    found = Axe().run(page, context={"include": [[".course-card"]]}).response["violations"]
+    found = Axe().run(page, context={"include": [[within]]}).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def in_both_themes(page, name, within=OUTPUT):
+    """The serious findings in the light and in the dark theme; a screenshot of each is kept."""
+    faults = []
+    for theme, light in (("Light", "true"), ("Dark", "false")):
+        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Settings$")).click()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile(f"^JupyterLab {theme}$")).click()
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+        time.sleep(1)
+        faults += serious(page, within)
+        screenshot(page, f"{name}-{theme.lower()}")
+    return faults
+
+
+def screenshot(page, name):
+    folder = COURSE / "screenshots"
+    folder.mkdir(exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def pictures(page):
+    """The width of every picture in the outputs by its alternative text."""
+    return [
+        (one.get_attribute("alt"), one.evaluate("it => it.naturalWidth")) for one in page.locator(f"{OUTPUT} img").all()
+    ]
 
 
 def test_a_quiz_by_keyboard_survives_reload_and_restart(browser, lab):
@@ -186,16 +222,7 @@ def test_a_quiz_by_keyboard_survives_reload_and_restart(browser, lab):
     page.get_by_label("Restore from a file").set_input_files(download.value.path())
     expect(page.get_by_text("0 entries restored")).to_be_visible()
 
-    light = serious(page)
-    page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Settings$")).click()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Theme$")).hover()
-    page.locator(".lm-Menu-itemLabel", has_text=re.compile("^JupyterLab Dark$")).click()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
-    time.sleep(1)
-    screenshots = COURSE / "screenshots"
-    screenshots.mkdir(exist_ok=True)
-    page.screenshot(path=screenshots / "quiz-dark.png")
-    assert (light, serious(page)) == ([], [])
+    assert in_both_themes(page, "quiz", ".course-card") == []
     assert [
         url for url in elsewhere if not url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:"))
     ] == []
@@ -232,7 +259,101 @@ def test_the_decision_guide_by_keyboard_alone(browser, lab):
     expect(page.get_by_role("link", name="lesson 07").first).to_be_visible()
     expect(page.get_by_text("What would change the advice:")).to_be_visible()
     expect(card.get_by_role("radio", checked=True)).to_have_count(len(asked))
-    assert serious(page) == []
+    assert serious(page, ".course-card") == []
+    page.close()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_committed_lesson_is_whole_before_anything_is_run(browser, lab, path):
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.goto(lab[0].replace("small", path.stem))
+    stored = [
+        "".join(output["data"].get("text/html", ""))
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "data" in output
+    ]
+    expect(page.locator(f"{OUTPUT} img")).to_have_count(sum(html.count("<img") for html in stored))
+    assert all(alt and width > 300 for alt, width in pictures(page))
+    assert serious(page, OUTPUT) == []
+    page.close()
+
+
+def run_lesson(page, steps=("Run All Cells",)):
+    """Run a lesson by the menu and wait until its last cell is done; no cell may show an error."""
+    for step in steps:
+        menu(page, "Run", step)
+    expect(page.get_by_role("region", name="Course progress")).to_be_visible(timeout=900_000)
+    expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=60_000)
+    for kind in ("error", "stderr"):
+        expect(page.locator(f"{OUTPUT}[data-mime-type='application/vnd.jupyter.{kind}']")).to_have_count(0)
+    assert all(alt and width > 300 for alt, width in pictures(page))
+
+
+def open_lesson(browser, lab, name, **context):
+    page = browser.new_page(**context)
+    page.goto(lab[0].replace("small", name))
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    return page
+
+
+def answer_a_question(page):
+    first = question(page, 1)
+    first.get_by_role("radio").or_(first.get_by_role("checkbox")).first.check()
+    first.get_by_role("button").click()
+    expect(first.get_by_role("status")).to_contain_text(re.compile("Right|Not yet"))
+
+
+def test_lesson_00_at_twice_the_size(browser, lab):
+    page = open_lesson(browser, lab, "00-start-here", viewport={"width": 640, "height": 500}, device_scale_factor=2)
+    run_lesson(page)
+    guess = page.get_by_role("region", name="Predict")
+    guess.get_by_role("radio").first.check()
+    guess.get_by_role("button", name="Commit").click()
+    expect(guess.get_by_text("Your guess: zero-shot")).to_be_visible()
+    answer_a_question(page)
+    for card in page.locator(".course-card").all():
+        assert card.evaluate("it => it.scrollWidth <= it.clientWidth"), "something is cut off at the right"
+    screenshot(page, "00-start-here-at-twice-the-size")
+    page.close()
+
+
+def test_lesson_06_and_its_sliders(browser, lab):
+    page = open_lesson(browser, lab, "06-cost-and-efficiency", viewport={"width": 1200, "height": 1000})
+    run_lesson(page)
+    answer_a_question(page)
+    sliders = page.locator(".widget-interact, .jp-OutputArea-output").get_by_role("slider")
+    before = pictures(page)
+    sliders.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('.jp-OutputArea-output img')].some(it => !before.includes(it.alt))",
+        arg=[alt for alt, _ in before],
+    )
+    assert in_both_themes(page, "06-cost-and-efficiency") == []
+    page.close()
+
+
+def test_lesson_08_with_a_table_of_one_s_own(browser, lab, tmp_path):
+    folder = lab[1]
+    mine = load_task("town-notices").train.select(range(60)).to_pandas()
+    mine.to_csv(tmp_path / "mine.csv", index=False)
+    page = open_lesson(browser, lab, "08-choose-your-approach", viewport={"width": 1200, "height": 1000})
+    cells = [cell["source"] for cell in nbformat.read(COURSE / "notebooks" / "08-choose-your-approach.ipynb", 4).cells]
+    page.locator(".jp-Cell").nth(
+        1 + next(place for place, source in enumerate(cells) if "FileUpload(" in source)
+    ).click()
+    menu(page, "Run", "Run All Above Selected Cell")
+    expect(page.locator("input[type=file]").first).to_be_attached(timeout=120_000)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "mine.csv")
+    expect(page.get_by_text("Choose a file (1)")).to_be_visible()
+    run_lesson(page, ["Run Selected Cell and All Below"])
+    answer_a_question(page)
+    made = {file.name for file in (folder / "my-decision").iterdir()}
+    assert "mine.csv" in made
+    assert any(name.endswith(".html") for name in made)
+    assert (folder / "my-decision" / "mine.csv").read_bytes() == (tmp_path / "mine.csv").read_bytes()
+    assert in_both_themes(page, "08-choose-your-approach") == []
     page.close()
 
 
