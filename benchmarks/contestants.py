@@ -70,6 +70,15 @@ def fine_tuning_course_lib():
     yield tuned.predict(REVIEWS.test["input"])
 
 
+def layers(count):
+    """The same with an adapter on fewer or more layers: 30 is all of them, so that no lower ones run only once."""
+    tuned = FineTuned(layers=count, epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model())
+    yield
+    tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    yield
+    yield tuned.predict(REVIEWS.test["input"])
+
+
 def fine_tuning_trl():
     from trl import SFTConfig, SFTTrainer
 

@@ -50,10 +50,11 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "examples": {str(count): [CONTESTANTS, "growth_examples", str(count)] for count in (50, 100, 200, 400, 800, 1600)},
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
+    "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
     "course": {"this course": ["-m", "pytest", "--nbval-lax", str(HERE.parent / "notebooks")]},
 }
 GROWTH = ("examples", "queries", "shots")
-REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "course"), 1)
+REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "layers", "course"), 1)
 
 
 def run(arguments: list[str]) -> dict:
@@ -64,7 +65,7 @@ def run(arguments: list[str]) -> dict:
     if done.returncode:
         raise RuntimeError(f"{arguments} failed: {done.stdout[-2000:]} {done.stderr[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1]) if CONTESTANTS in arguments else {}
-    return {"seconds": seconds, **said}
+    return {"seconds": seconds, "peak": np.nan, **said}
 
 
 def measure(job: str) -> pd.DataFrame:
@@ -113,7 +114,7 @@ class Runs:
 def outcome(runs: Runs, job: str, way: str) -> str:
     """What a way's result is worth, beside this course's."""
     own = runs.came_out(job, way)
-    if job == "fine-tuning":
+    if job in ("fine-tuning", "layers"):
         task = load_task("movie-reviews")
         truth = list(task.test["output"])
         low, high = interval(task.metric, truth, own)
@@ -156,6 +157,11 @@ def written(runs: Runs) -> str:
             sizes, seconds = runs.growth(job)
             steps = ", ".join(f"{size:.0f}: {time:.1f} s" for size, time in zip(sizes, seconds, strict=True))
             lines += [f"**More {job}.** {steps}. The time grows as the number to the {runs.exponent(job):.2f}.", ""]
+    if "layers" in done:
+        lines += ["| adapter on so many of the upper layers | seconds | result |", "|---|---|---|"]
+        for way, row in runs.medians.loc["layers"].iterrows():
+            lines.append(f"| {way} | {row['seconds']:.1f} | {outcome(runs, 'layers', str(way))} |")
+        lines.append("")
     if "course" in done:
         minutes = runs.medians.loc[("course", "this course"), "seconds"] / 60
         lines += [f"**The whole course** under nbval, model and data in the cache: {minutes:.0f} minutes.", ""]

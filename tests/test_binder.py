@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -71,6 +72,20 @@ def test_post_build_does_what_make_does():
     makefile = (COURSE / "Makefile").read_text().replace(".venv/bin/", "")
     for line in (BINDER / "postBuild").read_text().splitlines()[3:]:
         assert f"\t{line.partition(' #')[0]}" in makefile
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [("README.md", "{minutes:.0f} minutes | {GB:.1f} GB"), ("INSTRUCTORS.md", "{GB:.1f} GB | {CPU seconds:.0f}")],
+)
+def test_the_tables_say_what_the_replay_measured(page, shown):
+    measured = pd.read_csv(COURSE / "benchmarks" / "results" / "binder.csv", index_col="lesson")
+    assert list(measured.index) == sorted(path.stem for path in (COURSE / "notebooks").glob("*.ipynb"))
+    assert measured["GB"].max() < 2
+    lines = (COURSE / page).read_text(encoding="utf-8").splitlines()
+    for lesson, row in measured.iterrows():
+        (line,) = [line for line in lines if re.match(rf"\| \[?{lesson[:2]} ", line)]
+        assert line.endswith(f"| {shown.format(**row)} |")
 
 
 def test_values_for_a_jupyterhub_keep_progress_and_hide_nothing():

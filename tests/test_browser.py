@@ -24,6 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from course_lib import guide, load_task
+from course_lib.exercises import exercise
 from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
 
 COURSE = Path(__file__).parents[1]
@@ -312,6 +313,11 @@ def test_lesson_00_at_twice_the_size(browser, lab):
     guess.get_by_role("button", name="Commit").click()
     expect(guess.get_by_text("Your guess: zero-shot")).to_be_visible()
     answer_a_question(page)
+    page.locator(".jp-CodeCell", has_text="own.check(answer)").locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.insert_text(f"{exercise('00-start-here/own-questions').code}\nown.check(answer)")
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_text("Correct:")).to_be_visible()
     for card in page.locator(".course-card").all():
         assert card.evaluate("it => it.scrollWidth <= it.clientWidth"), "something is cut off at the right"
     screenshot(page, "00-start-here-at-twice-the-size")

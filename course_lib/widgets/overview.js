@@ -19,7 +19,8 @@ function render({ model, el }) {
     if (file.files.length) model.send({ restore: await file.files[0].text() });
     file.value = "";
   });
-  root.append(table, download, make("label", { class: "field" }, make("span", {}, "Restore from a file"), file), said);
+  const wide = make("div", { class: "wide", role: "group", "aria-label": "The table", tabindex: "0" }, table);
+  root.append(wide, download, make("label", { class: "field" }, make("span", {}, "Restore from a file"), file), said);
 
   function update() {
     const head = make("tr", {}, ...model.get("columns").map((text) => make("th", { scope: "col" }, text)));
