@@ -1,10 +1,11 @@
 """This course beside what a user would otherwise pick: the same data, model and machine, in turns, several times.
 
 `make bench` runs all jobs. All runs are kept in results/runs.csv, where a job's new
-runs replace its earlier ones; from it come the table (results/README.md) and the two pictures.
+runs replace its earlier ones; from it come the table (results/README.md), the two pictures and a line of the README.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -171,6 +172,17 @@ def written(runs: Runs) -> str:
     return "\n".join(lines)
 
 
+def sentence(runs: Runs) -> str:
+    """The main ratios for the README of the course."""
+    parts = [
+        f"{job} with {way} {row.ratio:.1f}"
+        for job in ("fine-tuning", "scoring", "writing")
+        for way, row in runs.beside(job).iloc[1:].iterrows()
+    ]
+    day, machine = runs.table[["date", "machine"]].iloc[-1]
+    return f"Times as long as with this course: {'; '.join(parts)}. Medians, measured on {day}: {machine}."
+
+
 def draw(runs: Runs) -> None:
     """The ratios as bars, and how the time grows."""
     done = [job for job in ("fine-tuning", "scoring", "writing") if job in runs.table["job"].unique()]
@@ -204,8 +216,11 @@ def main() -> None:
         table.to_csv(path, index=False)
     runs = Runs(table)
     text = written(runs)
-    (RESULTS / "README.md").write_text(text)
+    (RESULTS / "README.md").write_text(text, encoding="utf-8")
     draw(runs)
+    readme = HERE.parent / "README.md"
+    course = readme.read_text(encoding="utf-8")
+    readme.write_text(re.sub(r"^Times as long as .*$", sentence(runs), course, flags=re.MULTILINE), encoding="utf-8")
     print(text)
 
 
