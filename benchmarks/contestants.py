@@ -221,6 +221,19 @@ def limit_operations():
     yield counter.get_total_flops()
 
 
+def limit_profile():
+    from torch.profiler import ProfilerActivity, profile
+
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model())
+    yield
+    with profile(activities=[ProfilerActivity.CPU]) as recorded:
+        tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    yield
+    times = {event.key: event.self_cpu_time_total for event in recorded.key_averages()}
+    whole = sum(times.values())
+    yield {name: times[name] / whole for name in sorted(times, key=times.get, reverse=True)[:8]}
+
+
 # How the time grows: the same clauses, more of them; the same queries, more shots.
 def clauses(count):
     import pandas as pd

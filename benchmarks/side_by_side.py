@@ -47,7 +47,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
             f"[one.from_pretrained({str(embedded_model())!r}) for one in (AutoModelForCausalLM, AutoTokenizer)]",
         ],
     },
-    "limit": {name: [CONTESTANTS, f"limit_{name}"] for name in ("products", "operations")},
+    "limit": {name: [CONTESTANTS, f"limit_{name}"] for name in ("products", "operations", "profile")},
     "examples": {str(count): [CONTESTANTS, "growth_examples", str(count)] for count in (50, 100, 200, 400, 800, 1600)},
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
@@ -149,8 +149,10 @@ def written(runs: Runs) -> str:
         reached = operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"]
         lines += [
             f"**Limit.** Matrix products of 2048 × 2048 reach {peak / 1e9:.0f} GFLOP/s. The fine-tuning does "
-            f"{operations / 1e12:.1f} × 10¹² operations in matrix products and attention, {reached / 1e9:.0f} GFLOP/s "
-            f"from its first second to its last: {reached / peak:.0%} of the limit.",
+            f"{operations / 1e12:.1f} × 10¹² operations in matrix products, {reached / 1e9:.0f} GFLOP/s "
+            f"from its first second to its last: {reached / peak:.0%} of the limit. Where its time goes: "
+            + ", ".join(f"`{name}` {share:.0%}" for name, share in runs.came_out("limit", "profile").items())
+            + ".",
             "",
         ]
     for job in GROWTH:

@@ -1,5 +1,6 @@
-"""Attention in which all rows of a batch see one beginning that is held once."""
+"""Attention in which many requests see one beginning that is held once: as rows of a batch, or in one long row."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,13 +20,18 @@ def attend(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     prefix: Cache | None = None,
+    pieces: Sequence[int] | None = None,
     **kwargs,
 ) -> tuple[Tensor, None]:
     """Attention in which every row of a batch sees one `prefix`, held once, besides its own tokens.
 
-    Transformers calls it for every layer: `query` (rows, heads, new tokens, width), `key` and `value` (rows, key
-    heads, tokens, width). Without a prefix it is torch's own attention.
+    With `pieces`, a row is a beginning and what follows it, so many tokens each, and each piece sees itself and the
+    beginning. Transformers calls it for every layer: `query` (rows, heads, new tokens, width), `key` and `value`
+    (rows, key heads, tokens, width). Without prefix and pieces it is torch's own attention.
     """
+    if pieces is not None:
+        assert attention_mask is not None
+        return _piece_by_piece(module, query, key, value, attention_mask, pieces, scaling=scaling, **kwargs), None
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     assert attention_mask is not None
@@ -45,6 +51,21 @@ def attend(
     weights = (torch.cat([far, near], dim=-1) * scaling).float().softmax(-1).to(query.dtype)
     found = _over_rows(weights[..., :begins], shared.values[0]) + weights[..., begins:] @ value
     return found.reshape(rows, 1, heads, width), None
+
+
+def _piece_by_piece(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, pieces: Sequence[int], **kwargs
+) -> Tensor:
+    """Attention in a row of pieces: of the mask, which is mostly empty, only the blocks that are not."""
+    begins, end, found = pieces[0], 0, []
+    for size in pieces:
+        own, end = slice(end, end + size), end + size
+        sees = [own] if end == begins else [slice(begins), own]
+        keys, values = (torch.cat([whole[:, :, part] for part in sees], dim=2) for whole in (key, value))
+        block = torch.cat([mask[..., own, part] for part in sees], dim=-1)
+        if size:
+            found.append(sdpa_attention_forward(module, query[:, :, own], keys, values, block, **kwargs)[0])
+    return torch.cat(found, dim=1)
 
 
 def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:

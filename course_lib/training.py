@@ -14,7 +14,7 @@ import tempfile
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -123,7 +123,7 @@ class Top(nn.Module):
         self.decoder = decoder
         self.head = head
 
-    def forward(self, states: Tensor, labels: Tensor, **row: Tensor) -> dict[str, Tensor]:
+    def forward(self, states: Tensor, labels: Tensor, **row: Any) -> dict[str, Tensor]:
         """`states` (1, tokens, width) from the trunk; `labels` (1, tokens): the next token, or -100; see _row."""
         hidden = self.decoder(inputs_embeds=states, use_cache=False, **row).last_hidden_state
         wanted = labels != -100
@@ -176,8 +176,8 @@ def _run_trunk(
         for group in groups:
             sizes = [len(row) for row in group]
             whole = torch.tensor([*prefix, *(token for row in group for token in row)], device=model.device)
-            sees = {name: values.to(model.device) for name, values in _row(len(prefix), sizes).items()}
-            states = trunk(whole[None], use_cache=False, **sees).last_hidden_state[0]
+            seen = _row(len(prefix), sizes, model.device)
+            states = trunk(whole[None], use_cache=False, **seen).last_hidden_state[0]
             for tokens, part in zip([[], *group], states.split([len(prefix), *sizes]), strict=True):
                 kept[key(tokens)] = part.clone()
             advance()
@@ -194,21 +194,26 @@ def _run_trunk(
     return beginning, examples
 
 
-def _row(beginning: int, sizes: Sequence[int]) -> dict[str, Tensor]:
+def _row(beginning: int, sizes: Sequence[int], device: torch.device) -> dict[str, Any]:
     """Where each token of a row stands and what it sees: itself and, before it, its own example and the beginning."""
-    owner = torch.cat([torch.full((size,), number) for number, size in enumerate([beginning, *sizes])])
+    pieces = [beginning, *sizes]
+    owner = torch.cat([torch.full((size,), number) for number, size in enumerate(pieces)])
     places = torch.cat([torch.arange(beginning), *(torch.arange(beginning, beginning + size) for size in sizes)])
     own = (owner[:, None] == owner) | (owner == 0)
     sees = own & (places <= places[:, None])
-    return {"position_ids": places[None], "attention_mask": sees[None, None]}
+    return {
+        "position_ids": places[None].to(device),
+        "attention_mask": sees[None, None].to(device),
+        "pieces": pieces,
+    }
 
 
-def _batch(beginning: Tensor, examples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+def _batch(beginning: Tensor, examples: list[dict[str, Tensor]]) -> dict[str, Any]:
     """A batch as one row, for `Top`."""
     labels = torch.cat([torch.full((len(beginning),), -100), *(example["labels"] for example in examples)])
     states = torch.cat([beginning, *(example["states"] for example in examples)])
     sizes = [len(example["labels"]) for example in examples]
-    return {"states": states[None], "labels": labels[None], **_row(len(beginning), sizes)}
+    return {"states": states[None], "labels": labels[None], **_row(len(beginning), sizes, states.device)}
 
 
 class _Advance(TrainerCallback):
