@@ -119,7 +119,7 @@ def write(table: pd.DataFrame, folder: Path) -> None:
     table.round(2).to_csv(folder / "benchmarks" / "results" / "binder.csv")
     shown = pd.DataFrame(
         {
-            "minutes": table["minutes"].map("{:.0f} minutes".format),
+            "minutes": table["minutes"].map("{:.0f} min".format),
             "GB": table["GB"].map("{:.1f} GB".format),
             "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
         }

@@ -76,7 +76,7 @@ def test_post_build_does_what_make_does():
 
 @pytest.mark.parametrize(
     ("page", "shown"),
-    [("README.md", "{minutes:.0f} minutes | {GB:.1f} GB"), ("INSTRUCTORS.md", "{GB:.1f} GB | {CPU seconds:.0f}")],
+    [("README.md", "{minutes:.0f} min | {GB:.1f} GB"), ("INSTRUCTORS.md", "{GB:.1f} GB | {CPU seconds:.0f}")],
 )
 def test_the_tables_say_what_the_replay_measured(page, shown):
     measured = pd.read_csv(COURSE / "benchmarks" / "results" / "binder.csv", index_col="lesson")
