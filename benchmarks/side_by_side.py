@@ -55,7 +55,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "course": {"this course": ["-m", "pytest", "--nbval-lax", str(HERE.parent / "notebooks")]},
 }
 GROWTH = ("examples", "queries", "shots")
-REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
+REPEATS = dict.fromkeys(JOBS, 3) | {"scoring": 2} | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
 
 
 def run(arguments: list[str]) -> dict:

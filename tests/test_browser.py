@@ -280,10 +280,9 @@ def test_a_committed_lesson_is_whole_before_anything_is_run(browser, lab, path):
     page.close()
 
 
-def run_lesson(page, steps=("Run All Cells",)):
-    """Run a lesson by the menu and wait until its last cell is done; no cell may show an error."""
-    for step in steps:
-        menu(page, "Run", step)
+def run_lesson(page, entry="Run All Cells"):
+    """Run a lesson by an entry of the menu and wait until its last cell is done; no cell may show an error."""
+    menu(page, "Run", entry)
     expect(page.get_by_role("region", name="Course progress")).to_be_visible(timeout=900_000)
     expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=60_000)
     for kind in ("error", "stderr"):
@@ -328,9 +327,8 @@ def test_lesson_06_and_its_sliders(browser, lab):
     page = open_lesson(browser, lab, "06-cost-and-efficiency", viewport={"width": 1200, "height": 1000})
     run_lesson(page)
     answer_a_question(page)
-    sliders = page.locator(".widget-interact, .jp-OutputArea-output").get_by_role("slider")
     before = pictures(page)
-    sliders.first.focus()
+    page.locator(OUTPUT).get_by_role("slider").first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "before => [...document.querySelectorAll('.jp-OutputArea-output img')].some(it => !before.includes(it.alt))",
@@ -345,15 +343,12 @@ def test_lesson_08_with_a_table_of_one_s_own(browser, lab, tmp_path):
     mine = load_task("town-notices").train.select(range(60)).to_pandas()
     mine.to_csv(tmp_path / "mine.csv", index=False)
     page = open_lesson(browser, lab, "08-choose-your-approach", viewport={"width": 1200, "height": 1000})
-    cells = [cell["source"] for cell in nbformat.read(COURSE / "notebooks" / "08-choose-your-approach.ipynb", 4).cells]
-    page.locator(".jp-Cell").nth(
-        1 + next(place for place, source in enumerate(cells) if "FileUpload(" in source)
-    ).click()
+    page.locator(".jp-CodeCell", has_text="if upload.value:").click()
     menu(page, "Run", "Run All Above Selected Cell")
     expect(page.locator("input[type=file]").first).to_be_attached(timeout=120_000)
     page.locator("input[type=file]").first.set_input_files(tmp_path / "mine.csv")
     expect(page.get_by_text("Choose a file (1)")).to_be_visible()
-    run_lesson(page, ["Run Selected Cell and All Below"])
+    run_lesson(page, "Run Selected Cell and All Below")
     answer_a_question(page)
     made = {file.name for file in (folder / "my-decision").iterdir()}
     assert "mine.csv" in made
