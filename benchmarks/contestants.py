@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 
+import pandas as pd
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
@@ -20,6 +21,7 @@ from course_lib import FewShot, FineTuned, load_model, load_task
 from course_lib.inference import choose, generate
 from course_lib.model import best_dtype, embedded_model
 from course_lib.prompts import conversation, encode, encode_answer
+from course_lib.tasks import packaged
 
 FOLDER = str(embedded_model())  # the same weights for all
 DTYPE = best_dtype("cpu")
@@ -232,20 +234,15 @@ def limit_profile():
     yield {name: times[name] / whole for name in sorted(times, key=times.get, reverse=True)[:8]}
 
 
-# How the time grows: the same clauses, more of them; the same queries, more shots.
-def clauses(count):
-    import pandas as pd
-
-    from course_lib.tasks import packaged
-
-    frame = pd.read_json(packaged("privacy"), lines=True)
-    texts = frame["context"].str.split().str[:32].str.join(" ").drop_duplicates()
-    return texts[texts.str.count(" ") == 31].head(count).tolist()
+# How the time grows: film reviews in pieces of 32 words, more of them; the same queries, more shots.
+def pieces(count):
+    words = " ".join(pd.read_csv(packaged("imdb"))["text"]).split()
+    return [" ".join(words[start : start + 32]) for start in range(0, 32 * count, 32)]
 
 
 def growth_examples(count):
     model = load_model()
-    texts = clauses(count)
+    texts = pieces(count)
     answers = ["yes" if len(text) % 2 else "no" for text in texts]  # what is learned does not matter here
     yield
     FineTuned(epochs=1, prompt=REVIEWS.prompt, model=model).fit(texts, answers)
@@ -256,7 +253,7 @@ def growth_examples(count):
 def growth_queries(count):
     model = load_model()
     few = FewShot(8, prompt=REVIEWS.prompt, model=model).fit(REVIEWS.train["input"], REVIEWS.train["output"])
-    texts = clauses(count)
+    texts = pieces(count)
     yield
     few.predict(texts)
     yield
@@ -267,7 +264,7 @@ def growth_shots(count):
     model = load_model()
     few = FewShot(count, prompt=REVIEWS.prompt, model=model)
     few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
-    texts = clauses(100)
+    texts = pieces(100)
     yield
     few.predict(texts)
     yield

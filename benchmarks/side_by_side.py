@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -54,6 +55,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
     "course": {"this course": ["-m", "pytest", "--nbval-lax", str(HERE.parent / "notebooks")]},
 }
+OTHERS = ("fine-tuning", "scoring", "writing")  # what the picture of ratios shows
 GROWTH = ("examples", "queries", "shots")
 REPEATS = dict.fromkeys(JOBS, 3) | {"scoring": 2} | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
 
@@ -102,6 +104,13 @@ class Runs:
         ]
         return table
 
+    def others(self) -> Iterator[tuple[str, str, pd.Series]]:
+        """Job, way and its row of `beside`, for what a user would otherwise pick."""
+        for job in OTHERS:
+            if job in self.table["job"].unique():
+                for way, row in self.beside(job).iloc[1:].iterrows():
+                    yield job, str(way), row
+
     def exponent(self, job: str) -> float:
         """How the time grows with the size: 1 in proportion, 0 not at all (the slope of the logarithms)."""
         sizes, seconds = self.growth(job)
@@ -136,7 +145,7 @@ def written(runs: Runs) -> str:
         "|---|---|---|---|---|---|",
     ]
     done = runs.table["job"].unique()
-    for job in ("fine-tuning", "scoring", "writing", "start"):
+    for job in (*OTHERS, "start"):
         for way, row in runs.beside(job).iterrows() if job in done else ():
             every = ", ".join(map(str, row["runs"]))
             peak = "" if np.isnan(row["peak"]) else f"{row['peak'] / 1e9:.2f} GB"
@@ -176,19 +185,14 @@ def written(runs: Runs) -> str:
 
 def sentence(runs: Runs) -> str:
     """The main ratios for the README of the course."""
-    parts = [
-        f"{job} with {way} {row.ratio:.1f}"
-        for job in ("fine-tuning", "scoring", "writing")
-        for way, row in runs.beside(job).iloc[1:].iterrows()
-    ]
+    parts = [f"{job} with {way} {row.ratio:.1f}" for job, way, row in runs.others()]
     day, machine = runs.table[["date", "machine"]].iloc[-1]
     return f"Times as long as with this course: {'; '.join(parts)}. Medians, measured on {day}: {machine}."
 
 
 def draw(runs: Runs) -> None:
     """The ratios as bars, and how the time grows."""
-    done = [job for job in ("fine-tuning", "scoring", "writing") if job in runs.table["job"].unique()]
-    bars = [(f"{job}: {way}", row["ratio"]) for job in done for way, row in runs.beside(job).iloc[1:].iterrows()]
+    bars = [(f"{job}: {way}", row["ratio"]) for job, way, row in runs.others()]
     figure, axes = pyplot.subplots(figsize=(7, 0.5 * len(bars) + 1.2), layout="constrained")
     axes.barh(*zip(*bars[::-1], strict=True), color="tab:blue")
     axes.bar_label(axes.containers[0], fmt="%.1f ×", padding=3)
