@@ -1,4 +1,4 @@
-"""A slider with a name and a value that are read aloud, for `ipywidgets.interact` (those of ipywidgets have no name)."""
+"""A slider whose name and value are read aloud, for `ipywidgets.interact` (those of ipywidgets have no name)."""
 
 from collections.abc import Sequence
 from pathlib import Path
