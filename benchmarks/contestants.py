@@ -197,8 +197,8 @@ def writing_transformers():
 
 
 # The physical limit: what the machine makes of large matrix products, and how much of that a fine-tuning is.
-def limit_products():
-    one, other = torch.rand(2, 2048, 2048).to(DTYPE)
+def limit_products(bits):
+    one, other = torch.rand(2, 2048, 2048).to({32: torch.float32, 16: torch.bfloat16}[bits])
     yield
     seconds = []
     for _ in range(20):

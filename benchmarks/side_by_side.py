@@ -48,7 +48,10 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
             f"[one.from_pretrained({str(embedded_model())!r}) for one in (AutoModelForCausalLM, AutoTokenizer)]",
         ],
     },
-    "limit": {name: [CONTESTANTS, f"limit_{name}"] for name in ("products", "operations", "profile")},
+    "limit": {
+        **{name: [CONTESTANTS, "limit_products", bits] for name, bits in (("float32", "32"), ("bfloat16", "16"))},
+        **{name: [CONTESTANTS, f"limit_{name}"] for name in ("operations", "profile")},
+    },
     "examples": {str(count): [CONTESTANTS, "growth_examples", str(count)] for count in (50, 100, 200, 400, 800, 1600)},
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
@@ -68,6 +71,8 @@ def run(arguments: list[str]) -> dict:
     if done.returncode:
         raise RuntimeError(f"{arguments} failed: {done.stdout[-2000:]} {done.stderr[-2000:]}")
     said = json.loads(done.stdout.splitlines()[-1]) if CONTESTANTS in arguments else {}
+    if lessons := re.findall(r"^(\S+)\.ipynb: ([\d.]+) GB at its peak, (\d+) CPU seconds$", done.stdout, re.MULTILINE):
+        said = {"came_out": lessons}
     return {"seconds": seconds, "peak": np.nan, **said}
 
 
@@ -153,11 +158,14 @@ def written(runs: Runs) -> str:
             lines.append(f"| {job} | {way} | {row['seconds']:.1f} ({every}) | {row['ratio']:.1f} | {peak} | {result} |")
     lines.append("")
     if "limit" in done:
-        peak = runs.came_out("limit", "products")
+        peaks = {name: runs.came_out("limit", name) for name in ("float32", "bfloat16")}
+        peak = max(peaks.values())
         operations = runs.came_out("limit", "operations")
         reached = operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"]
         lines += [
-            f"**Limit.** Matrix products of 2048 × 2048 reach {peak / 1e9:.0f} GFLOP/s. The fine-tuning does "
+            "**Limit.** Matrix products of 2048 × 2048 reach "
+            + " and ".join(f"{speed / 1e9:.0f} GFLOP/s in {name}" for name, speed in peaks.items())
+            + f"; the course computes in the faster one. The fine-tuning does "
             f"{operations / 1e12:.1f} × 10¹² operations in matrix products, {reached / 1e9:.0f} GFLOP/s "
             f"from its first second to its last: {reached / peak:.0%} of the limit. Where its time goes: "
             + ", ".join(f"`{name}` {share:.0%}" for name, share in runs.came_out("limit", "profile").items())
@@ -177,6 +185,9 @@ def written(runs: Runs) -> str:
     if "course" in done:
         minutes = runs.medians.loc[("course", "this course"), "seconds"] / 60
         lines += [f"**The whole course** under nbval, model and data in the cache: {minutes:.0f} minutes.", ""]
+        lines += ["| lesson | its kernel's peak memory | CPU seconds |", "|---|---|---|"]
+        lines += [f"| {lesson} | {peak} GB | {cpu} |" for lesson, peak, cpu in runs.came_out("course", "this course")]
+        lines.append("")
     for day, machine in runs.table[["date", "machine"]].drop_duplicates().itertuples(index=False):
         jobs = runs.table[(runs.table["date"] == day) & (runs.table["machine"] == machine)]["job"].unique()
         lines += [f"Measured on {day} ({', '.join(jobs)}): {machine}.", ""]
