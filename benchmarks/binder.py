@@ -37,6 +37,9 @@ class Group:
         )
         self.folder.mkdir(exist_ok=True)
         (self.folder / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(limit))
+        swap = self.folder / ("memory.memsw.limit_in_bytes" if first else "memory.swap.max")
+        if swap.exists():  # or what does not fit would go there
+            swap.write_text(str(limit) if first else "0")
 
     def join(self) -> None:
         """Put this process, and all that it will start, into the group."""
@@ -116,7 +119,8 @@ def run_lesson(path: Path, server: psutil.Process, group: Group) -> dict[str, fl
 
 def write(table: pd.DataFrame, folder: Path) -> None:
     """Put the figures into the last two columns of the tables, and the machine below them."""
-    table.round(2).to_csv(folder / "benchmarks" / "results" / "binder.csv")
+    table = table.round(2)
+    table.to_csv(folder / "benchmarks" / "results" / "binder.csv")
     shown = pd.DataFrame(
         {
             "minutes": table["minutes"].map("{:.0f} min".format),
@@ -124,7 +128,7 @@ def write(table: pd.DataFrame, folder: Path) -> None:
             "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
         }
     )
-    said = f"One core, measured on {date.today()} by `make binder`: {describe()}."
+    said = f"One core, measured on {date.today()} by `make binder` on this machine: {describe()}."
     for name, columns in {"README.md": ["minutes", "GB"], "INSTRUCTORS.md": ["GB", "CPU seconds"]}.items():
         text = (folder / name).read_text(encoding="utf-8")
         for lesson, cells in shown[columns].iterrows():
@@ -146,6 +150,8 @@ def main() -> None:
                 break
             except OSError:
                 pass
+        else:
+            raise RuntimeError("the server does not answer")
         rows = {}
         for path in sorted(Path("notebooks").glob("*.ipynb")):
             rows[path.stem] = run_lesson(path, psutil.Process(server.pid), group)

@@ -9,6 +9,7 @@ import json
 import resource
 import statistics
 import sys
+import tempfile
 import time
 
 import pandas as pd
@@ -19,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq
 
 from course_lib import FewShot, FineTuned, load_model, load_task
 from course_lib.inference import choose, generate
-from course_lib.model import best_dtype, embedded_model
+from course_lib.model import LanguageModel, best_dtype, embedded_model
 from course_lib.prompts import conversation, encode, encode_answer
 from course_lib.tasks import packaged
 
@@ -92,7 +93,7 @@ def fine_tuning_trl():
     ]
     trainer = SFTTrainer(
         model,
-        args=SFTConfig("/tmp/trl", gradient_checkpointing=False, **COMMON),
+        args=SFTConfig(tempfile.mkdtemp(), gradient_checkpointing=False, **COMMON),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=EVERYWHERE,
@@ -113,7 +114,7 @@ def fine_tuning_trainer():
 
     trainer = Trainer(
         get_peft_model(model, EVERYWHERE),
-        TrainingArguments("/tmp/trainer", **COMMON),
+        TrainingArguments(tempfile.mkdtemp(), **COMMON),
         train_dataset=REVIEWS.train.map(tokenize, remove_columns=REVIEWS.train.column_names),
         data_collator=DataCollatorForSeq2Seq(tokenizer),
     )
@@ -123,18 +124,17 @@ def fine_tuning_trainer():
 
 
 # Scoring: 8 shots, 100 reviews; all ways read the very text that skorch's classifier makes of them.
-def prompts():
+def prompts(model, tokenizer):
     from skorch.llm import FewShotClassifier
 
-    model, tokenizer = plain()
     classifier = FewShotClassifier(model=model, tokenizer=tokenizer, max_samples=8, random_state=0)
     classifier.fit(list(REVIEWS.train["input"]), list(REVIEWS.train["output"]))
     return classifier, [classifier.get_prompt(text) for text in REVIEWS.test["input"]]
 
 
 def scoring_course_lib():
-    classifier, texts = prompts()
     model = load_model()
+    classifier, texts = prompts(model.network, model.tokenizer)
     yield
     best = choose(model, [encode_answer(model, text) for text in texts], classifier.classes_.tolist()).argmax(1)
     yield
@@ -142,7 +142,7 @@ def scoring_course_lib():
 
 
 def scoring_skorch():
-    classifier, _ = prompts()
+    classifier, _ = prompts(*plain())
     yield
     answers = classifier.predict(list(REVIEWS.test["input"]))
     yield
@@ -153,9 +153,10 @@ def scoring_lm_eval():
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    classifier, texts = prompts()
+    network, tokenizer = plain()
+    classifier, texts = prompts(network, tokenizer)
     classes = classifier.classes_.tolist()
-    model = HFLM(pretrained=FOLDER, device="cpu", dtype=DTYPE, batch_size=BATCH)
+    model = HFLM(pretrained=network, tokenizer=tokenizer, device="cpu", batch_size=BATCH)
     yield
     asked = [
         Instance(request_type="loglikelihood", doc={}, arguments=(text, choice), idx=0)
@@ -186,13 +187,13 @@ def writing_course_lib():
 
 def writing_transformers():
     network, tokenizer = plain()
-    given = requests(load_model())
+    given = requests(LanguageModel(FOLDER, network, tokenizer))
     yield
     tokenizer.padding_side = "left"
     batch = tokenizer.pad({"input_ids": given}, return_tensors="pt")  # all at once: faster than in smaller batches
     written = network.generate(**batch, max_new_tokens=48, do_sample=False)
-    yield
     answers = tokenizer.batch_decode(written[:, batch["input_ids"].shape[1] :], skip_special_tokens=True)
+    yield
     yield [answer.strip() for answer in answers]
 
 
@@ -234,10 +235,12 @@ def limit_profile():
     yield {name: times[name] / whole for name in sorted(times, key=times.get, reverse=True)[:8]}
 
 
-# How the time grows: film reviews in pieces of 32 words, more of them; the same queries, more shots.
+# How the time grows: film reviews in pieces of 28 words, more of them; the same queries, more shots.
 def pieces(count):
     words = " ".join(pd.read_csv(packaged("imdb"))["text"]).split()
-    return [" ".join(words[start : start + 32]) for start in range(0, 32 * count, 32)]
+    texts = [" ".join(words[start : start + 28]) for start in range(0, 28 * count, 28)]
+    assert all(texts)
+    return texts
 
 
 def growth_examples(count):

@@ -31,7 +31,7 @@ def attend(
     """
     if pieces is not None:
         assert attention_mask is not None
-        return _piece_by_piece(query, key, value, attention_mask, pieces, scaling), None
+        return _piece_by_piece(module, query, key, value, attention_mask, pieces, scaling=scaling, **kwargs), None
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     assert attention_mask is not None
@@ -43,7 +43,7 @@ def attend(
         key = torch.cat([shared.keys.expand(rows, -1, -1, -1), key], dim=2)
         value = torch.cat([shared.values.expand(rows, -1, -1, -1), value], dim=2)
         mask = nn.functional.pad(attention_mask, (begins, 0), value=True)
-        return _look(query, key, value, mask, scaling), None
+        return _look(module, query, key, value, mask, scaling=scaling, **kwargs), None
     # One new token a row: a copy of the prefix for each row and each token would be most of the work.
     query = query.reshape(rows, key.shape[1], -1, width)
     near = (query @ key.transpose(-1, -2)).masked_fill(~attention_mask, -torch.inf)
@@ -53,26 +53,30 @@ def attend(
     return found.reshape(rows, 1, heads, width), None
 
 
-def _look(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float | None) -> Tensor:
-    """Torch's attention, (rows, new tokens, heads, width); keys that several heads share are not copied for each."""
+def _look(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, dropout: float = 0.0, softcap=None, **kwargs
+) -> Tensor:
+    """Torch's attention; on a CPU without a copy of keys and values for each of the heads that share them."""
+    if query.device.type != "cpu" or softcap is not None:  # on a GPU, torch is slow with a mask and shared keys
+        kwargs |= {"dropout": dropout, "softcap": softcap}
+        return sdpa_attention_forward(module, query, key, value, mask, **kwargs)[0]
     found = nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, scale=scaling, enable_gqa=True
+        query, key, value, attn_mask=mask, dropout_p=dropout, scale=kwargs.get("scaling"), enable_gqa=True
     )
     return found.transpose(1, 2)
 
 
 def _piece_by_piece(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor, pieces: Sequence[int], scaling: float | None
+    module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, pieces: Sequence[int], **kwargs
 ) -> Tensor:
     """Attention in a row of pieces: of the mask, which is mostly empty, only the blocks that are not."""
     begins, end, found = pieces[0], 0, []
-    for size in pieces:
+    for size in filter(None, pieces):
         own, end = slice(end, end + size), end + size
-        sees = [own] if end == begins else [slice(begins), own]
+        sees = [own] if end <= begins else [slice(begins), own]
         keys, values = (torch.cat([whole[:, :, part] for part in sees], dim=2) for whole in (key, value))
         block = torch.cat([mask[..., own, part] for part in sees], dim=-1)
-        if size:
-            found.append(_look(query[:, :, own], keys, values, block, scaling))
+        found.append(_look(module, query[:, :, own], keys, values, block, **kwargs))
     return torch.cat(found, dim=1)
 
 

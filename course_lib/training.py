@@ -48,8 +48,8 @@ def fine_tune(
 
     Returns the adapted network and the loss of every step: the mean over the answers' tokens, in nats. The network
     of `model` is not touched, not even while this runs: the adapted one has modules of its own around the same
-    weights, so nothing need be put back when somebody presses stop. Where a launcher (torchrun, accelerate) has
-    started several processes, each takes its share of every batch, and all end with the same weights.
+    weights, so nothing need be put back when somebody presses stop. Where accelerate has started several
+    processes, each takes its share of every batch, and all end with the same weights.
     """
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     set_seed(seed)
@@ -117,6 +117,8 @@ def adapted_network(adapted: PeftModel) -> PreTrainedModel:
 
 class Top(nn.Module):
     """The upper layers with the loss on an answer's tokens."""
+
+    accepts_loss_kwargs = False  # or the Trainer takes its mean for a sum, and multiplies it by the processes
 
     def __init__(self, decoder: nn.Module, head: nn.Module):
         super().__init__()

@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from course_lib import load_task
 
 TRAIN = """
@@ -49,7 +51,7 @@ def test_two_processes_see_each_example_once_and_agree_with_one(tmp_path):
     assert together == Counter(alone["seen"]) == Counter([*range(48)] * 2)
     assert len(said["0"]["seen"]) == len(said["1"]["seen"]) == 48
     assert said["0"]["scores"] == said["1"]["scores"]  # both hold the same weights
-    assert len(said["0"]["losses"]) == len(alone["losses"])
+    assert said["0"]["losses"] == pytest.approx(alone["losses"], rel=0.2)
     best = [[max(range(6), key=row.__getitem__) for row in one["scores"]] for one in (said["0"], alone)]
     agree = sum(first == second for first, second in zip(*best, strict=True))
     assert agree >= 20, f"{agree} of 24 answers agree"

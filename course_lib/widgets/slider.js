@@ -1,7 +1,5 @@
 // A native slider over a list of values: a label, the range and the value beside it.
 
-let made = 0;
-
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "course-slider";
@@ -10,8 +8,7 @@ function render({ model, el }) {
   const label = document.createElement("label");
   const range = document.createElement("input");
   const output = document.createElement("output");
-  range.id = label.htmlFor = `course-slider-${(made += 1)}`;
-  label.textContent = model.get("description");
+  label.append(model.get("description"), range);
   range.type = "range";
   range.max = model.get("labels").length - 1;
   range.value = model.get("place");
@@ -26,7 +23,7 @@ function render({ model, el }) {
     model.save_changes();
   });
   show();
-  root.append(label, range, output);
+  root.append(label, output);
   el.append(root);
 }
 
