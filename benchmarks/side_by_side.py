@@ -143,8 +143,8 @@ def written(runs: Runs) -> str:
         "course's. Peak memory is that of the whole process.",
         "",
         "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
-        "course's default, on the upper 10, is part of why it is faster. And transformers is not given a prefilled cache "
-        "of what all requests begin with, which `generate` takes as well.",
+        "course's default, on the upper 10, is part of why it is faster. And transformers is not given a prefilled "
+        "cache of what all requests begin with, which `generate` takes as well.",
         "",
         "![Bars: how many times as long as with this course each other way takes, by job; the figures are those of the "
         "table below](ratios.png)",
