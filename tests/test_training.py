@@ -150,12 +150,14 @@ def test_the_stop_button_leaves_everything_usable(model, pottery):
         while not stopped.wait(3):
             signal.raise_signal(signal.SIGINT)
 
+    before_this = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell ignores it
     threading.Thread(target=press_stop).start()
     try:
         with pytest.raises(KeyboardInterrupt):
             FineTuned(epochs=50, prompt=pottery.prompt).fit(part["input"], part["output"])
     finally:
         stopped.set()
+        signal.signal(signal.SIGINT, before_this)
     assert fingerprint(model.network) == before
     small = pottery.train[:8]
     again = FineTuned(epochs=1, prompt=pottery.prompt).fit(small["input"], small["output"])
