@@ -77,10 +77,11 @@ def test_each_request_may_have_choices_of_its_own(exact):
 
 def test_surprise_is_the_log_probability_of_the_whole_text(exact):
     texts = ["Snow is white.", "Paris is the capital of France, and Rome that of Italy.", "Café"]
+    torch.manual_seed(0)
     adapter = add_adapter(share_weights(exact.network), layers=10, rank=8)
     for name, weights in adapter.named_parameters():
         if "lora_B" in name:  # it begins at zero, and the copy would be the model itself
-            weights.data = torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+            weights.data = torch.randn(weights.shape) * 0.05
     models = [exact, exact.with_network(adapter.get_base_model())]
     assert upper_layers([model.network for model in models]) == 10
     document = [exact.tokenizer.eos_token_id]
