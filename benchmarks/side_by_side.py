@@ -167,7 +167,7 @@ def written(runs: Runs) -> str:
         reached = operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"]
         lines += [
             "**Limit.** Matrix products of 2048 × 2048 reach "
-            + " and ".join(f"{speed / 1e9:.0f} GFLOP/s in {name}" for name, speed in peaks.items())
+            + " and ".join(f"{speed / 1e9:.3g} GFLOP/s in {name}" for name, speed in peaks.items())
             + f"; here the course computes in {own}. Its fine-tuning does {operations / 1e12:.1f} × 10¹² operations in "
             f"matrix products (those of attention not counted), so from its first second to its last "
             f"{reached / 1e9:.0f} GFLOP/s: {reached / peaks[own]:.0%} of the limit. By the profiler its time goes to "
