@@ -95,16 +95,17 @@ def test_values_for_a_jupyterhub_keep_progress_and_hide_nothing():
     values = yaml.safe_load(re.search(r"```yaml\n(.*?)```", text, flags=re.DOTALL)[1])
 
     def part(**properties):
-        return {"type": "object", "additionalProperties": False, "properties": properties}
+        required = list(properties)
+        return {"type": "object", "additionalProperties": False, "required": required, "properties": properties}
 
-    text, number, size, whole = ({"type": kind} for kind in ("string", "number", ["number", "string"], "integer"))
+    string, number, size, whole = ({"type": kind} for kind in ("string", "number", ["number", "string"], "integer"))
     expected = part(
-        image=part(name=text, tag=text),
-        defaultUrl=text,
+        image=part(name=string, tag=string),
+        defaultUrl=string,
         memory=part(limit=size, guarantee=size),
         cpu=part(limit=number, guarantee=number),
-        storage=part(capacity=text, homeMountPath=text),
-        extraEnv={"type": "object", "additionalProperties": text},
+        storage=part(capacity=string, homeMountPath=string),
+        extraEnv={"type": "object", "additionalProperties": string},
     )
     cull = part(enabled={"type": "boolean"}, timeout=whole, every=whole)
     jsonschema.validate(values, part(singleuser=expected, cull=cull))
