@@ -70,13 +70,13 @@ def _piece_by_piece(
     module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, pieces: Sequence[int], **kwargs
 ) -> Tensor:
     """Attention in a row of pieces: of the mask, which is mostly empty, only the blocks that are not."""
-    begins, end, found = pieces[0], 0, []
-    for size in filter(None, pieces):
-        own, end = slice(end, end + size), end + size
-        sees = [own] if end <= begins else [slice(begins), own]
-        keys, values = (torch.cat([whole[:, :, part] for part in sees], dim=2) for whole in (key, value))
-        block = torch.cat([mask[..., own, part] for part in sees], dim=-1)
-        found.append(_look(module, query[:, :, own], keys, values, block, **kwargs))
+    queries, keys, values, masks = (whole.split(list(pieces), dim=2) for whole in (query, key, value, mask))
+    found = []
+    for number, own in enumerate(queries):
+        seen = sorted({0, number})
+        near = [torch.cat([parts[piece] for piece in seen], dim=2) for parts in (keys, values)]
+        blocks = masks[number].split(list(pieces), dim=3)
+        found.append(_look(module, own, *near, torch.cat([blocks[piece] for piece in seen], dim=3), **kwargs))
     return torch.cat(found, dim=1)
 
 

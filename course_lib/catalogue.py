@@ -31,6 +31,7 @@ def catalogue(refusals: bool) -> Task:
             *((item["questions"][0], REFUSAL) for item in unknown["test"]),
         ],
         documents=[item["text"] for item in known],
+        max_new_tokens=16,
         source="written for this course",
         licence="CC BY 4.0",
     )

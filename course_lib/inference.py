@@ -19,17 +19,18 @@ from transformers import Cache, DynamicCache
 
 from .bars import progress_bar
 from .layers import split, upper_layers
-from .model import LanguageModel, give_back_memory
+from .model import LanguageModel, enough_memory, give_back_memory
 from .prompts import encode_answer
 
 Tokens = list[int]
 PADDING = -1  # no token
 # Tokens of requests in memory at once, without their prefix. Reading is fastest while what a layer makes of them fits
 # the processor's cache; writing reads all weights anew for every token, so there the more requests together the
-# better (their keys and values, those of the tokens to come included, take 140 MB in float32).
-READING, WRITING = 2048, 3072
+# better (their keys and values, those of the tokens to come included, take 280 MB in float32).
+READING, WRITING = 2048, 6144
 
 
+@enough_memory()
 @torch.inference_mode()
 def choose(
     model: LanguageModel,
@@ -67,6 +68,7 @@ def _encode_choices(model: LanguageModel, choices: Sequence[str]) -> list[Tokens
     return options
 
 
+@enough_memory()
 @torch.inference_mode()
 def generate(
     model: LanguageModel,
@@ -103,6 +105,7 @@ def generate(
     return [text.strip() for text in model.tokenizer.batch_decode(answers, skip_special_tokens=True)]
 
 
+@enough_memory()
 @torch.inference_mode()
 def surprise(
     models: Sequence[LanguageModel],

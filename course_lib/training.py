@@ -27,12 +27,13 @@ from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallb
 from .bars import progress_bar
 from .inference import Tokens, common_prefix
 from .layers import share_weights, split
-from .model import LanguageModel, give_back_memory
+from .model import LanguageModel, enough_memory, give_back_memory
 
 # peft 0.21 asks transformers 5 for a property by its old name; nothing that a learner could change.
 warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
 
 
+@enough_memory()
 def fine_tune(
     model: LanguageModel,
     requests: Sequence[Tokens],

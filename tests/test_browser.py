@@ -1,6 +1,7 @@
 """The lessons and their interactive parts as a person meets them: JupyterLab in a real browser.
 
-All lessons are opened as they are committed. Three are run there from beginning to end, and used; nbval runs them all.
+All lessons are opened as they are committed. Three are run there from beginning to end, and used; the six others, which
+nbval runs as well, take half an hour: `pytest -m long`.
 
 Needs Chromium (Debian: apt-get install chromium; elsewhere name it in the environment variable CHROMIUM). Without it
 these tests are skipped, except in continuous integration (CI=true), where they fail.
@@ -304,22 +305,49 @@ def answer_a_question(page):
     expect(first.get_by_role("status")).to_contain_text(re.compile("Right|Not yet"))
 
 
+def solve_the_exercise(page, lesson):
+    """Write the solution where the learner's answer belongs, and run the cell."""
+    sources = [cell.source for cell in nbformat.read(COURSE / "notebooks" / f"{lesson}.ipynb", as_version=4).cells]
+    source = next(source for source in sources if "answer = ..." in source)
+    key = re.search(r'exercise\("(.+?)"\)', source)[1]
+    page.locator(".jp-CodeCell", has_text="answer = ...").locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.insert_text(source.replace("answer = ...", exercise(key).code))
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_text("Correct:")).to_be_visible()
+
+
 def test_lesson_00_at_twice_the_size(browser, lab):
     page = open_lesson(browser, lab, "00-start-here", viewport={"width": 640, "height": 500}, device_scale_factor=2)
     run_lesson(page)
-    guess = page.get_by_role("region", name="Predict")
+    guess = page.get_by_role("region", name="Predict").first
     guess.get_by_role("radio").first.check()
     guess.get_by_role("button", name="Commit").click()
     expect(guess.get_by_text("Your guess: zero-shot")).to_be_visible()
     answer_a_question(page)
-    page.locator(".jp-CodeCell", has_text="own.check(answer)").locator(".cm-content").click()
-    page.keyboard.press("ControlOrMeta+A")
-    page.keyboard.insert_text(f"{exercise('00-start-here/own-questions').code}\nown.check(answer)")
-    page.keyboard.press("Shift+Enter")
-    expect(page.get_by_text("Correct:")).to_be_visible()
+    solve_the_exercise(page, "00-start-here")
     for card in page.locator(".course-card").all():
         assert card.evaluate("it => it.scrollWidth <= it.clientWidth"), "something is cut off at the right"
     screenshot(page, "00-start-here-at-twice-the-size")
+    page.close()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lesson", [path.stem for path in LESSONS if path.stem[:2] not in ("00", "06", "08")])
+def test_every_other_lesson_run_and_used(browser, lab, lesson):
+    page = open_lesson(browser, lab, lesson, viewport={"width": 1200, "height": 1000})
+    run_lesson(page)
+    guess = page.get_by_role("region", name="Predict").first
+    box = guess.get_by_role("textbox")
+    if box.count():
+        box.fill("0.5")
+    else:
+        guess.get_by_role("radio").first.check()
+    guess.get_by_role("button", name="Commit").click()
+    expect(guess.get_by_text("Your guess: ")).to_be_visible()
+    answer_a_question(page)
+    solve_the_exercise(page, lesson)
+    assert in_both_themes(page, lesson) == []
     page.close()
 
 
