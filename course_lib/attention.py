@@ -74,9 +74,10 @@ def _piece_by_piece(
     found = []
     for number, own in enumerate(queries):
         seen = sorted({0, number})
-        near = [torch.cat([parts[piece] for piece in seen], dim=2) for parts in (keys, values)]
+        key, value = (torch.cat([parts[piece] for piece in seen], dim=2) for parts in (keys, values))
         blocks = masks[number].split(list(pieces), dim=3)
-        found.append(_look(module, own, *near, torch.cat([blocks[piece] for piece in seen], dim=3), **kwargs))
+        block = torch.cat([blocks[piece] for piece in seen], dim=3)
+        found.append(_look(module, own, key, value, block, **kwargs))
     return torch.cat(found, dim=1)
 
 

@@ -26,8 +26,8 @@ Tokens = list[int]
 PADDING = -1  # no token
 # Tokens of requests in memory at once, without their prefix. Reading is fastest while what a layer makes of them fits
 # the processor's cache; writing reads all weights anew for every token, so there the more requests together the
-# better (their keys and values, those of the tokens to come included, take 280 MB in float32).
-READING, WRITING = 2048, 6144
+# better (their keys and values, those of the tokens to come included, take 190 MB in float32).
+READING, WRITING = 2048, 4096
 
 
 @enough_memory()
