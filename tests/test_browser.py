@@ -338,11 +338,12 @@ def test_every_other_lesson_run_and_used(browser, lab, lesson):
     page = open_lesson(browser, lab, lesson, viewport={"width": 1200, "height": 1000})
     run_lesson(page)
     guess = page.get_by_role("region", name="Predict").first
-    box = guess.get_by_role("textbox")
-    if box.count():
-        box.fill("0.5")
-    else:
-        guess.get_by_role("radio").first.check()
+    for place, choice in enumerate(guess.get_by_role("combobox").all()):
+        choice.select_option(index=place + 1)
+    for number in guess.get_by_role("textbox").all():
+        number.fill("0.5")
+    for option in guess.get_by_role("radio").all()[:1]:
+        option.check()
     guess.get_by_role("button", name="Commit").click()
     expect(guess.get_by_text("Your guess: ")).to_be_visible()
     answer_a_question(page)
