@@ -57,10 +57,8 @@ def test_number_format_is_one_that_the_processor_computes_in(model):
 
 @pytest.mark.parametrize("shape", [(3, 576), (2, 5, 576), (0, 576)])
 def test_the_head_is_the_usual_product_the_other_way_round(exact, shape):
-    head, states = (
-        exact.network.get_output_embeddings(),
-        torch.randn(*shape, generator=torch.Generator().manual_seed(0)),
-    )
+    head = exact.network.get_output_embeddings()
+    states = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
     logits = head(states)
     torch.testing.assert_close(logits, torch.nn.functional.linear(states, head.weight), atol=1e-4, rtol=1e-4)
     assert logits.shape == (*shape[:-1], exact.network.config.vocab_size)
