@@ -130,8 +130,31 @@ class Top(nn.Module):
         """`states` (1, tokens, width) from the trunk; `labels` (1, tokens): the next token, or -100; see _row."""
         hidden = self.decoder(inputs_embeds=states, use_cache=False, **row).last_hidden_state
         wanted = labels != -100
-        logits = self.head(hidden[wanted])
-        return {"loss": nn.functional.cross_entropy(logits.float(), labels[wanted])}
+        return {"loss": _Loss.apply(hidden[wanted], self.head, labels[wanted])}
+
+
+class _Loss(torch.autograd.Function):
+    """The mean cross-entropy of an answer's tokens, 64 at a time, and its gradient on the way.
+
+    A token has a score for each of tens of thousands of words: of all tokens at once they can be the largest thing in
+    memory.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
+        total, gradients = torch.zeros((), device=hidden.device), []
+        for states, truth in zip(hidden.split(64), labels.split(64), strict=True):
+            with torch.enable_grad():
+                states = states.detach().requires_grad_()
+                loss = nn.functional.cross_entropy(head(states).float(), truth, reduction="sum") / len(labels)
+            gradients += torch.autograd.grad(loss, states)
+            total += loss.detach()
+        ctx.save_for_backward(torch.cat(gradients))
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *incoming: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.saved_tensors[0] * incoming[0], None, None
 
 
 @torch.no_grad()

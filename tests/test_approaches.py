@@ -89,6 +89,7 @@ def test_retrieval_finds_the_fact_and_says_when_there_is_nothing_to_search(potte
 
 
 def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
+    pottery = replace(pottery, test=pottery.test.select(range(0, 48, 2)))
     questions = pottery.test["input"]
     before = ZeroShot(prompt=pottery.prompt).predict(questions)
     report = compare(pottery, [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])
@@ -145,7 +146,7 @@ def test_a_hundred_reviews_from_a_csv_are_enough(reviews, tmp_path):
     assert task.prompt.choices == ("negative", "positive")
     assert (len(task.train), len(task.test)) == (100, 100)
     baseline = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    report = compare(task, [ZeroShot(), FineTuned(), baseline])
+    report = compare(task, [ZeroShot(), FineTuned(epochs=2), baseline])
     print(report)
     print(report.difference("fine-tuned", "zero-shot"))
     assert report.table.low["fine-tuned"] > 0.55  # certainly better than a coin, whatever the processor's rounding

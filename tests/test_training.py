@@ -15,7 +15,7 @@ from course_lib import FineTuned, ZeroShot, training
 from course_lib.layers import share_weights, split
 from course_lib.model import HUB_ID, embedded_model
 from course_lib.prompts import encode_answer
-from course_lib.training import Top, _batch, _run_trunk, add_adapter
+from course_lib.training import Top, _batch, _Loss, _run_trunk, add_adapter
 
 
 def fingerprint(network):
@@ -62,6 +62,18 @@ def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, 
     assert len(trained) == 10 * 7 * 2
     for name, weights in trained.items():
         torch.testing.assert_close(of_split[name], weights.grad, atol=1e-4, rtol=1e-2, msg=name)
+
+
+def test_the_loss_part_by_part_is_that_of_all_tokens_at_once(exact):
+    head = exact.network.get_output_embeddings()
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn(150, head.in_features, generator=generator, requires_grad=True)
+    labels = torch.randint(head.out_features, (150,), generator=generator)
+    whole = torch.nn.functional.cross_entropy(head(states), labels)
+    parts = _Loss.apply(states, head, labels)
+    torch.testing.assert_close(parts, whole)
+    of_parts, of_whole = (torch.autograd.grad(2 * loss, states)[0] for loss in (parts, whole))
+    torch.testing.assert_close(of_parts, of_whole, atol=1e-6, rtol=1e-4)
 
 
 def test_the_lower_layers_run_once_for_an_example_and_are_the_same_in_any_company(exact, few, monkeypatch):
