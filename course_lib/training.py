@@ -137,7 +137,7 @@ class _Loss(torch.autograd.Function):
     """The mean cross-entropy of an answer's tokens, 64 at a time, and its gradient on the way.
 
     A token has a score for each of tens of thousands of words: of all tokens at once they can be the largest thing in
-    memory.
+    memory. The head itself is not trained, so it gets no gradient.
     """
 
     @staticmethod
