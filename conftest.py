@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections import defaultdict
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -31,13 +33,21 @@ def pytest_runtest_teardown(item):
                 if "ipykernel_launcher" in " ".join(child.cmdline()):
                     now = (_peak(child), sum(child.cpu_times()[:2]))
                     needs[name] = tuple(map(max, needs.get(name, (0, 0)), now))
-        peak, _ = needs.get(name, (0, 0))
+        peak, seconds = needs.get(name, (0, 0))
+        line = f"{name}: {peak / 1e9:.2f} GB at its peak, {seconds:.0f} CPU seconds"
+        item.user_properties.append(("what each lesson's kernel needed", [name, line]))
         assert 0 < peak < LIMIT, f"{name} needed {peak / 1e9:.2f} GB of memory (0: no kernel was found to measure)"
     return (yield)
 
 
 def pytest_terminal_summary(terminalreporter):
-    if needs:
-        terminalreporter.section("what each lesson's kernel needed")
-        for name, (peak, seconds) in sorted(needs.items()):
-            terminalreporter.line(f"{name}: {peak / 1e9:.2f} GB at its peak, {seconds:.0f} CPU seconds")
+    """What tests noted as [name, line] under the title of a section, in whichever process they ran."""
+    sections: dict[str, dict[str, str]] = defaultdict(dict)
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "teardown":
+            for title, (name, line) in report.user_properties:
+                sections[title][name] = line
+    for title, lines in sections.items():
+        terminalreporter.section(title)
+        for _, line in sorted(lines.items()):
+            terminalreporter.line(line)

@@ -4,6 +4,12 @@ Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retriev
 the top: report and compare; approaches; training and inference; tasks, metrics and prompts; model and fetch.
 """
 
+import os
+
+# A thread that waits sleeps instead of turning in circles: two notebooks that compute at once would else stand in each
+# other's way. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from .approaches import FewShot, FineTuned, Retrieval, ZeroShot
 from .compare import compare
 from .model import load_model

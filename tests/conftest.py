@@ -1,7 +1,6 @@
 """What several tests share: the real model, also in float32, a model tuned once, and a count of faults."""
 
 import copy
-from collections import defaultdict
 
 import pytest
 import torch
@@ -21,19 +20,12 @@ class Fault:
         self.survived += kind is None
 
 
-faults: dict[str, Fault] = defaultdict(Fault)  # by what the test is called
-
-
 @pytest.fixture
 def fault(request):
-    return faults[request.node.name.removeprefix("test_").replace("_", " ")]
-
-
-def pytest_terminal_summary(terminalreporter):
-    if faults:
-        terminalreporter.section("faults: tried, survived, lost")
-        for name, fault in faults.items():
-            terminalreporter.line(f"{fault.tried:4} {fault.survived:4} {fault.tried - fault.survived:4}  {name}")
+    yield (fault := Fault())
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    line = f"{fault.tried:4} {fault.survived:4} {fault.tried - fault.survived:4}  {name}"
+    request.node.user_properties.append(("faults: tried, survived, lost", [name, line]))
 
 
 @pytest.fixture(autouse=True)
