@@ -15,7 +15,7 @@ lab: setup
 	.venv/bin/jupyter lab --LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb
 
 test: setup
-	.venv/bin/pytest --nbval-lax --numprocesses=2 --dist=loadfile
+	.venv/bin/pytest --nbval-lax -n 2 --dist loadfile  # two files at a time
 
 # Side by side with what a user would otherwise pick (one job: make bench JOBS=scoring), in an environment of its own.
 # What it finds: benchmarks/results/README.md
@@ -27,7 +27,7 @@ bench:
 
 # Do the lessons' conclusions hold under three seeds, and the recommendations live? About an hour and a half.
 seeds: setup
-	.venv/bin/pytest -v benchmarks
+	.venv/bin/pytest -v -n 2 benchmarks
 
 # Binder's steps without Docker, on one core and in 2 GB; writes the tables of README.md and INSTRUCTORS.md.
 binder:
@@ -51,7 +51,7 @@ upgrade:
 	.newest/bin/pip freeze --quiet -r requirements.txt | sed '/^##/,$$d; s/+.*//' > .newest/pins.txt
 	-diff -iB -I '^-e' requirements.txt .newest/pins.txt
 	.newest/bin/python -m course_lib fetch
-	.newest/bin/pytest --nbval-lax --numprocesses=2 --dist=loadfile -r fE
+	.newest/bin/pytest --nbval-lax -n 2 --dist loadfile -r fE
 
 # Are there dead links? Needs a network, and an environment of its own: the checker wants an older pytest.
 links:
