@@ -10,10 +10,15 @@ import os
 # other's way. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import pandas as pd
+
 from .approaches import FewShot, FineTuned, Retrieval, ZeroShot
 from .compare import compare
 from .model import load_model
 from .report import Report
 from .tasks import Task, load_task
+
+# In JupyterLab, "from $5 to $7" in a table would else be set as a formula.
+pd.options.display.html.use_mathjax = False
 
 __all__ = ["FewShot", "FineTuned", "Report", "Retrieval", "Task", "ZeroShot", "compare", "load_model", "load_task"]
