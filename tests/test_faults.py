@@ -417,8 +417,10 @@ def short_lesson(home, folder, before=(), **environment):
     script = folder / "lesson.py"
     script.write_text(SHORT_LESSON, encoding="utf-8")
     environment = {"COURSE_CACHE": str(home / "cache"), "COURSE_PROGRESS": str(folder / "progress.json")} | environment
+    environment = os.environ | environment
+    environment.pop("OMP_NUM_THREADS", None)  # it finds by itself on how many cores it may compute
     command = [*before, sys.executable, script, home / f"{ODD}.csv", folder / f"{ODD}.html"]
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, timeout=200)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=200)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     return json.loads(done.stdout)
 

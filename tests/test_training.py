@@ -67,8 +67,8 @@ def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, 
 def test_the_loss_part_by_part_is_that_of_all_tokens_at_once(exact):
     head = exact.network.get_output_embeddings()
     generator = torch.Generator().manual_seed(0)
-    states = torch.randn(150, head.in_features, generator=generator, requires_grad=True)
-    labels = torch.randint(head.out_features, (150,), generator=generator)
+    states = torch.randn(400, head.in_features, generator=generator, requires_grad=True)
+    labels = torch.randint(head.out_features, (400,), generator=generator)
     whole = torch.nn.functional.cross_entropy(head(states), labels)
     parts = _Loss.apply(states, head, labels)
     torch.testing.assert_close(parts, whole)
