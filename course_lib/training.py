@@ -143,7 +143,8 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
-        total, gradients = torch.zeros((), device=hidden.device), []
+        total = torch.zeros((), device=hidden.device)
+        gradients: list[Tensor] = []
         parts = -(-len(labels) // 192)
         for states, truth in zip(hidden.tensor_split(parts), labels[:, None].tensor_split(parts), strict=True):
             with torch.enable_grad():
