@@ -30,7 +30,6 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
         "this course": [CONTESTANTS, "fine_tuning_course_lib"],
         "TRL SFTTrainer": [CONTESTANTS, "fine_tuning_trl"],
         "transformers Trainer with PEFT": [CONTESTANTS, "fine_tuning_trainer"],
-        "this course, all 30 layers": [CONTESTANTS, "layers", "30"],
     },
     "scoring": {
         "this course": [CONTESTANTS, "scoring_course_lib"],
@@ -56,7 +55,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "examples": {str(count): [CONTESTANTS, "growth_examples", str(count)] for count in (50, 100, 200, 400, 800, 1600)},
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
-    "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20)},
+    "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
     "course": {"this course": ["-m", "pytest", "--nbval-lax", str(HERE.parent / "notebooks")]},
 }
 OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README

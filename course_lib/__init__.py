@@ -4,11 +4,15 @@ Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retriev
 the top: report and compare; approaches; training and inference; tasks, metrics and prompts; model and fetch.
 """
 
+import gc
 import os
 
 # A thread that waits sleeps instead of turning in circles: two notebooks that compute at once would else stand in each
 # other's way. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# What is imported stays: looking through it for garbage, again and again, would take a third of the time to start.
+gc.disable()
 
 import pandas as pd
 
@@ -17,6 +21,9 @@ from .compare import compare
 from .model import load_model
 from .report import Report
 from .tasks import Task, load_task
+
+gc.freeze()
+gc.enable()
 
 # In JupyterLab, "from $5 to $7" in a table would else be set as a formula.
 pd.options.display.html.use_mathjax = False
