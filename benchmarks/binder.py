@@ -91,7 +91,7 @@ def run_lesson(path: Path, server: psutil.Process, group: Group) -> dict[str, fl
     def seconds() -> float:
         return sum(sum(process.cpu_times()[:2]) for process in [server, *server.children(recursive=True)])
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     start, used = time.perf_counter(), seconds()
     kernel = {"name": "python3"}

@@ -34,7 +34,7 @@ def compare(arguments: argparse.Namespace) -> list[str]:
 
     main_process = os.environ.get("RANK", "0") == "0"  # a launcher may have started several; one speaks and writes
     try:
-        with contextlib.redirect_stdout(sys.stdout if main_process else None):
+        with contextlib.redirect_stdout(sys.stdout if main_process else io.StringIO()):
             path = export.free_path(arguments.report)
             verdict.check_prices(arguments.price_read, arguments.price_written)
             task = _task(arguments)
@@ -50,7 +50,7 @@ def compare(arguments: argparse.Namespace) -> list[str]:
                 print(f"The report is in {path}, all predictions are in {export.predictions_path(path)}")
     except KeyboardInterrupt:
         return ["Stopped: no report was written."]
-    except (FetchError, OSError, ValueError) as error:
+    except (FetchError, MemoryError, OSError, ValueError) as error:
         return [str(error)] if main_process else []
     return []
 
@@ -107,6 +107,8 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
     from .progress import parse
     from .widgets.overview import summary
 
+    if arguments.to.exists():
+        return [f"{arguments.to} is there already, and nothing is overwritten: give the table another name."]
     tables, faults = [], []
     for path in arguments.files:
         try:
@@ -116,7 +118,10 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
         else:
             tables.append(table.reset_index().assign(file=str(path)))
     if tables:
-        safe_for_spreadsheets(pd.concat(tables)).to_csv(arguments.to, index=False)
+        try:
+            safe_for_spreadsheets(pd.concat(tables)).to_csv(arguments.to, index=False, mode="x")
+        except OSError as error:
+            return [*faults, f"The table cannot be written to {arguments.to} ({error}). Give it another name or place."]
         print(f"{len(tables)} files are in {arguments.to}")
     return faults
 

@@ -52,8 +52,16 @@ class Approach(BaseEstimator):
         return generate(self._answering, self.requests(X), self._prompt.max_new_tokens)
 
     def decision_function(self, X: Sequence[str]) -> Tensor:
-        """The score of each choice for each input, shape (inputs, choices): its log-probability as the answer."""
-        return choose(self._answering, self.requests(X), self._prompt.choices or ())
+        """The score of each choice for each input, shape (inputs, choices): its log-probability as the answer.
+
+        Raises ValueError where the prompt has no choices.
+        """
+        if not self._prompt.choices:
+            raise ValueError(
+                "This prompt has no choices to score or to calibrate: its answers are written. Give it choices=(…), "
+                "or leave calibrate out and ask with predict."
+            )
+        return choose(self._answering, self.requests(X), self._prompt.choices)
 
     @property
     def _prompt(self) -> Prompt:
@@ -172,6 +180,9 @@ class Retrieval(Approach):
 class FineTuned(Approach):
     """Change the model: LoRA matrices beside the weights of its upper `layers` layers, trained on the examples.
 
+    The matrices have `rank` rows or columns; the examples are gone through `epochs` times, `batch_size` of them a
+    step, and `learning_rate` is the size of a step at its largest.
+
     After `fit`: `adapter_` (a `peft.PeftModel`), `model_` (the adapted model, to be asked like any other), `losses_`
     (one a step), `fit_seconds_` and `trained_parameters_`.
     """
@@ -233,8 +244,8 @@ class FineTuned(Approach):
         return self._use(PeftModel.from_pretrained(share_weights(self._model.network), folder))
 
     def _use(self, adapter: PeftModel) -> FineTuned:
-        self.adapter_ = adapter.eval()
         self.model_ = self._model.with_network(adapted_network(adapter))
+        self.adapter_ = adapter.eval()
         self.trained_parameters_ = sum(weight.numel() for name, weight in adapter.named_parameters() if "lora_" in name)
         return self
 

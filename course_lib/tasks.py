@@ -188,7 +188,10 @@ class Task:
 
 
 def load_task(name: str) -> Task:
-    """A built-in task by its name; data/README.md says where each comes from."""
+    """A built-in task by its name; data/README.md says where each comes from.
+
+    Raises ValueError where there is none of that name, FetchError where published text is neither here nor to be had.
+    """
     if name not in BUILT_IN:
         raise ValueError(f"There is no task {name!r}. There are: {', '.join(BUILT_IN)}.")
     return BUILT_IN[name]()

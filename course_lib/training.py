@@ -64,24 +64,26 @@ def fine_tune(
         tempfile.TemporaryDirectory() as folder,
         progress_bar(epochs * -(-len(examples) // batch_size), "Fine-tuning") as advance,
     ):
+        arguments = TrainingArguments(
+            folder,
+            num_train_epochs=epochs,
+            learning_rate=learning_rate,
+            warmup_steps=0.1,
+            per_device_train_batch_size=max(batch_size // processes, 1),
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
+            seed=seed,
+            use_cpu=model.device.type == "cpu",
+            ddp_find_unused_parameters=False,  # every step uses them all
+            logging_steps=1,
+            disable_tqdm=True,
+            save_strategy="no",
+            report_to="none",
+        )
+        arguments._n_gpu = min(arguments.n_gpu, 1)  # or one process would give each GPU it sees a batch of its own
         trainer = Trainer(
             top,
-            TrainingArguments(
-                folder,
-                num_train_epochs=epochs,
-                learning_rate=learning_rate,
-                warmup_steps=0.1,
-                per_device_train_batch_size=max(batch_size // processes, 1),
-                remove_unused_columns=False,
-                dataloader_pin_memory=False,  # with a GPU the trunk's states lie on it already
-                seed=seed,
-                use_cpu=model.device.type == "cpu",
-                ddp_find_unused_parameters=False,  # every step uses them all
-                logging_steps=1,
-                disable_tqdm=True,
-                save_strategy="no",
-                report_to="none",
-            ),
+            arguments,
             train_dataset=examples,
             data_collator=functools.partial(_batch, beginning),
             callbacks=[_Advance(advance)],
@@ -154,7 +156,8 @@ class _Loss(torch.autograd.Function):
             scale = words.logsumexp(-1, keepdim=True)
             total += (scale - words.gather(-1, truth)).sum() / len(labels)
             words.sub_(scale).exp_().scatter_add_(-1, truth, -torch.ones_like(scale)).div_(len(labels))
-            gradients += torch.autograd.grad(scores, states, words.to(scores.dtype))
+            scores.backward(words.to(scores.dtype))
+            gradients.append(cast(Tensor, states.grad))
         ctx.save_for_backward(torch.cat(gradients))
         return total
 

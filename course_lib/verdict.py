@@ -1,7 +1,7 @@
 """From a comparison to a recommendation: what to compare, what it says, and how far it can be trusted.
 
 The rule is written down before anything is measured: an approach counts only if it beats the answer that is always
-the same, and of those that the best one does not beat for certain the cheapest is recommended.
+the same, and of those that the best one does not clearly beat the cheapest is recommended.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def verdict(report: Report) -> Decision:
             best,
             [
                 f"Nothing was learned that these {cases} held-out cases can show, so fine-tuning is not recommended.",
-                f"No approach is better than {SAME!r}, which scores {scores[SAME]:.2f}, for certain. The nearest: "
+                f"No approach is clearly better than {SAME!r}, which scores {scores[SAME]:.2f}. The nearest: "
                 f"{gains[best]} With {len(tried)} approaches compared, p would have to be below {level:.3f}.",
                 "What to try: read twenty rows and ask whether you could give the same answers from the input alone. "
                 "If not, mend the answers or give the input what is missing. If so, bring more rows: with more "
@@ -104,9 +104,9 @@ def verdict(report: Report) -> Decision:
         sentences += [_not_told_apart(report.difference(best, name))]
     cheaper = tried[: tried.index(name)]
     if unproven := [f"{other} ({scores[other]:.2f})" for other in cheaper if other not in learned]:
-        sentences += [f"Cheaper, but not better than {SAME!r} for certain: {', '.join(unproven)}."]
+        sentences += [f"Cheaper, but not clearly better than {SAME!r}: {', '.join(unproven)}."]
     if beaten := [f"{other} ({scores[other]:.2f})" for other in cheaper if other in learned]:
-        sentences += [f"Cheaper, but {best} is better for certain: {', '.join(beaten)}."]
+        sentences += [f"Cheaper, but {best} is clearly better: {', '.join(beaten)}."]
     if row.trained_parameters > 0:
         sentences += [
             f"Its cost: {row.fit_seconds:,.0f} seconds of training, {row.trained_parameters:,.0f} trained parameters "
@@ -126,7 +126,7 @@ def _not_told_apart(gap: Difference) -> str:
     )
     if isfinite(gap.low):  # an interval narrows with the square root of the cases
         needed = 10 * ceil(gap.cases * ((gap.mean - gap.low) / gap.mean) ** 2 / 10)
-        said += f" If the gap is real, about {needed:,} held-out cases would."
+        said += f" If the gap is as large as that, about {needed:,} held-out cases would have an even chance to tell them apart."
     return said
 
 
@@ -143,7 +143,7 @@ class MoreExamples:
     sentence: str
 
     def plot(self) -> plots.Picture:
-        return plots.curve(self.table, "Would more examples help?", "training examples (0: zero-shot)")
+        return plots.curve(self.table, "Score with more and more examples", "training examples (0: zero-shot)")
 
     def __repr__(self) -> str:
         return f"{self.table.to_string()}\n{self.sentence}"

@@ -16,7 +16,9 @@ from sklearn.model_selection import cross_val_score, learning_curve
 from sklearn.pipeline import make_pipeline
 
 from course_lib import FewShot, FineTuned, Retrieval, Task, ZeroShot, compare, load_task
+from course_lib.plots import guess, side_by_side
 from course_lib.prompts import Prompt
+from course_lib.verdict import cost_per_1000
 
 SENTIMENT = Prompt("Is this film review positive or negative?", ("negative", "positive"))
 
@@ -76,6 +78,20 @@ def test_calibration_takes_off_what_the_prompt_favours(reviews):
     favoured = plain.decision_function(part["input"]).softmax(-1).mean(0).log()
     np.testing.assert_allclose(shift[0], favoured, atol=1e-5)
     assert abs(shift[0, 0] - shift[0, 1]) > 0.1  # there is something to take off
+
+
+def test_without_choices_there_is_nothing_to_calibrate(pottery):
+    part = pottery.train[:4]
+    with pytest.raises(ValueError, match="no choices to score or to calibrate"):
+        ZeroShot(prompt=pottery.prompt).decision_function(part["input"])
+    with pytest.raises(ValueError, match="no choices to score or to calibrate"):
+        FewShot(2, calibrate=True, prompt=pottery.prompt).fit(part["input"], part["output"])
+
+
+def test_choices_are_named_unless_the_instruction_names_them_as_words():
+    assert Prompt("Positive or negative?", ("negative", "positive")).spelled_out() == "Positive or negative?"
+    assert Prompt("Which label is best?", ("A", "B")).spelled_out().endswith("Answer with one of: A, B.")
+    assert Prompt("Rate from 0 to 10.", ("0", "1")).spelled_out().endswith("Answer with one of: 0, 1.")
 
 
 def test_retrieval_finds_the_fact_and_says_when_there_is_nothing_to_search(pottery):
@@ -159,8 +175,13 @@ def test_fitted_approaches_and_several_of_a_kind(tuned, pottery):
     pottery = replace(pottery, test=pottery.test.select(range(12)))
     report = compare(pottery, [FrozenEstimator(tuned), Retrieval(1), Retrieval(2)])
     assert list(report.table.index) == ["fine-tuned", "retrieval", "retrieval(passages=2)"]
-    assert report.approaches["fine-tuned"].estimator is tuned
+    assert report.approaches["fine-tuned"] is tuned
     assert report.table.fit_seconds["fine-tuned"] == tuned.fit_seconds_
     alone = tuned.predict(pottery.test["input"])
     of_tuned = report.predictions.query("approach == 'fine-tuned'")
     assert of_tuned["prediction"].tolist() == alone
+    picture = side_by_side(dict.fromkeys(("one", "two", "three"), report.table), "An odd number")
+    assert picture.png().startswith(b"\x89PNG")
+    assert "You predicted word counts as the best; " in str(guess(report.table, "word counts"))  # it took no part
+    by_letter = cost_per_1000(report, price_read=0, price_written=1000)
+    assert by_letter["price"]["fine-tuned"] > 0  # what a frozen one writes is paid for

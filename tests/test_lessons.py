@@ -15,7 +15,7 @@ from course_lib.claims import Claims, claims
 from course_lib.inference import surprise
 from course_lib.metrics import accuracy_table, mean_interval, t_interval
 from course_lib.quizcheck import NOTEBOOKS, _headings
-from course_lib.tasks import BUILT_IN, DATA, read_jsonl
+from course_lib.tasks import BUILT_IN, DATA, packaged, read_jsonl
 
 
 def key(text):
@@ -68,6 +68,16 @@ def test_news_are_split_by_article():
     task = load_task("news-entities")
     assert len(task.train) > 100
     assert len(task.test) > 40
+    articles = packaged("conll").read_text(encoding="utf-8").split("-DOCSTART-")[1:]
+    said = [
+        {" ".join(line.split()[0] for line in block.splitlines()) for block in article.split("\n\n")[1:]}
+        for article in articles
+    ]
+    held_out = [sentences for sentences in said if sentences & set(task.test["input"])]
+    others = set().union(*(sentences for sentences in said if sentences not in held_out))
+    assert len(held_out) == 5
+    assert set(task.train["input"]) <= others
+    assert not set(task.test["input"]) & others
 
 
 @pytest.mark.parametrize("field", [*domains.FIELDS, "everyday"])

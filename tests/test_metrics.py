@@ -1,5 +1,7 @@
 """Scores, intervals and differences: against known values and by repetition."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -80,3 +82,18 @@ def test_an_entity_counts_if_its_whole_name_and_its_kind_are_right():
     assert entity_f1([truth, "none"], [truth, "Mars = LOC"]) == pytest.approx(0.8)  # precision 2/3, recall 1
     assert entity_f1([truth], ["London = LOC; London = LOC; London = LOC"]) == pytest.approx(0.4)  # repeats are errors
     assert entity_f1(["none"], ["I see nobody."]) == 1
+
+
+def test_the_p_value_of_a_metric_over_all_cases_is_that_of_every_exchange():
+    truth = ["Ada = PER; Rome = LOC; Reuters = ORG", "Oslo = LOC", "none", "Bach = PER; Lima = LOC", "EU = ORG"]
+    a = ["Ada = PER; Rome = LOC; Reuters = ORG", "none", "none", "Bach = PER", "EU = LOC"]
+    b = ["Ada = PER", "Oslo = LOC", "Rome = LOC", "none", "EU = ORG"]
+    gains = []
+    for exchange in product((False, True), repeat=len(truth)):
+        both = zip(a, b, exchange, strict=True)
+        one, other = zip(*((y, x) if swapped else (x, y) for x, y, swapped in both), strict=True)
+        gains.append(entity_f1(truth, one) - entity_f1(truth, other))
+    found = difference(entity_f1, truth, ("a", a), ("b", b))
+    assert found.mean == gains[0]
+    assert found.p_value == pytest.approx(np.mean(np.abs(gains) >= abs(gains[0]) - 1e-9))
+    assert 0 < found.p_value < 1

@@ -11,6 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPTNeoConfig,
+    GPTNeoXConfig,
+    LlamaConfig,
+    MistralConfig,
+    Qwen3Config,
+)
 
 from course_lib import fetch, load_model
 from course_lib import model as model_module
@@ -49,10 +58,43 @@ def test_it_is_loaded_once_and_copies_as_itself(model):
     assert pickle.loads(pickled) is model
 
 
-def test_number_format_is_one_that_the_processor_computes_in(model):
-    units = torch.cpu.get_capabilities()
-    in_hardware = any(units.get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16"))
-    assert best_dtype("cpu") == (torch.bfloat16 if in_hardware else torch.float32)
+def test_number_format_is_one_that_the_processor_computes_in(monkeypatch):
+    for units, dtype in (({"avx2": True, "amx_bf16": False}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda units=units: units)
+        assert best_dtype("cpu") == dtype
+
+
+SMALL = {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 256}
+
+
+@pytest.mark.parametrize(
+    ("config", "can"),
+    [
+        (LlamaConfig(**SMALL, intermediate_size=128, num_key_value_heads=2), True),
+        (Qwen3Config(**SMALL, intermediate_size=128, num_key_value_heads=2, head_dim=16), True),
+        (MistralConfig(**SMALL, intermediate_size=128, num_key_value_heads=2), True),
+        (GPTNeoXConfig(**SMALL, intermediate_size=128), False),  # its last norm has another name
+        (GPT2Config(n_embd=64, n_layer=4, n_head=4), False),
+        (GPTNeoConfig(hidden_size=64, num_layers=4, attention_types=[[["global"], 4]], num_heads=4), False),
+    ],
+    ids=lambda one: getattr(one, "model_type", str(one)),
+)
+def test_a_model_that_cannot_be_divided_is_refused_and_not_asked_wrongly(tmp_path, config, can):
+    torch.manual_seed(0)
+    config.vocab_size = 49152
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(CONVERTED / name, tmp_path)
+    if can:
+        assert load_model(str(tmp_path)).network.config.model_type == config.model_type
+    else:
+        with pytest.raises(FetchError, match=r"is built in a way that .* Take one that is built like Llama"):
+            load_model(str(tmp_path))
+
+
+def test_a_pickle_never_loses_an_adapter_in_silence(tuned):
+    with pytest.raises(TypeError, match=r"A pickle would lose .* save\(folder\)"):
+        pickle.dumps(tuned)
 
 
 @pytest.mark.parametrize("shape", [(3, 576), (2, 5, 576), (0, 576)])
