@@ -56,9 +56,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
     "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
-    "course": {
-        "this course": ["-m", "pytest", "--nbval-lax", "-n", "2", "--dist", "loadfile", str(HERE.parent / "notebooks")]
-    },
+    "course": {"this course": [*"-m pytest --nbval-lax -n 2 --dist loadfile".split(), str(HERE.parent / "notebooks")]},
 }
 OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README
 GROWTH = ("examples", "queries", "shots")
