@@ -25,6 +25,7 @@ from course_lib.model import best_dtype, embedded_model
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 CONTESTANTS = str(HERE / "contestants.py")
+NBVAL = ("-m", "pytest", "--nbval-lax", "-n", "2", "--dist", "loadfile")  # two lessons at a time, as make test
 JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python is called with
     "fine-tuning": {
         "this course": [CONTESTANTS, "fine_tuning_course_lib"],
@@ -56,7 +57,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "queries": {str(count): [CONTESTANTS, "growth_queries", str(count)] for count in (50, 100, 200, 400)},
     "shots": {str(count): [CONTESTANTS, "growth_shots", str(count)] for count in (1, 2, 4, 8, 16, 32)},
     "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
-    "course": {"this course": [*"-m pytest --nbval-lax -n 2 --dist loadfile".split(), str(HERE.parent / "notebooks")]},
+    "course": {"this course": [*NBVAL, str(HERE.parent / "notebooks")]},
 }
 OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README
 GROWTH = ("examples", "queries", "shots")
@@ -142,7 +143,7 @@ def outcome(runs: Runs, job: str, way: str) -> str:
 
 def targets(runs: Runs) -> list[str]:
     """What this project set out to reach, and what it reached, as a table in Markdown."""
-    tuning = runs.beside("fine-tuning")
+    tuning, seconds = runs.beside("fine-tuning"), runs.medians["seconds"]
     trl = tuning.loc["TRL SFTTrainer"]
     own = tuning.loc["this course"]
     scoring, writing, start = (runs.beside(job)["ratio"].iloc[1:] for job in ("scoring", "writing", "start"))
@@ -164,13 +165,13 @@ def targets(runs: Runs) -> list[str]:
         (
             "the whole course under nbval",
             "10 minutes on two cores",
-            f"{runs.medians.loc[('course', 'this course'), 'seconds'] / 60:.0f} minutes",
+            f"{seconds['course', 'this course'] / 60:.0f} minutes",
         ),
         ("memory of a lesson's kernel at its peak", "1.5 GB", f"{min(peaks):.1f} to {max(peaks):.1f} GB"),
         (
             "start: import and `load_model()`",
             "3 s",
-            f"{runs.medians.loc[('start', 'this course'), 'seconds']:.1f} s (transformers alone: {start.iloc[0]:.1f} times)",
+            f"{seconds['start', 'this course']:.1f} s (transformers alone: {start.iloc[0]:.1f} times)",
         ),
         ("growth with examples, queries and shots", "a straight line", f"off it by at most: {off}"),
     ]
@@ -201,8 +202,8 @@ def written(runs: Runs) -> str:
         "whole process.",
         "",
         "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
-        "course's default, on the upper 10, is part of why it is faster (the table of layers below shows how much). And "
-        "transformers is not given a prefilled cache of what all requests begin with, which `generate` takes as well.",
+        "course's default, on the upper 10, is part of why it is faster (the table of layers below shows how much). "
+        "And transformers is not given a prefilled cache of what all requests begin with, which `generate` takes as well.",
         "",
         "![Bars: how many times as long as with this course each other way takes, by job; the figures are those of the "
         "table below](ratios.png)",
@@ -217,15 +218,14 @@ def written(runs: Runs) -> str:
             result = outcome(runs, job, way) if job != "start" else "package and model ready"
             lines.append(f"| {job} | {way} | {row['seconds']:.1f} ({every}) | {row['ratio']:.1f} | {peak} | {result} |")
     operations, speed, share = limit(runs)
+    peaks = {name: runs.came_out("limit", name) for name in ("float32", "bfloat16")}
     seconds = runs.medians["seconds"]
     lines += [
         "",
         "## The limit",
         "",
         "Matrix products of 2048 × 2048 reach "
-        + " and ".join(
-            f"{runs.came_out('limit', name) / 1e9:.3g} GFLOP/s in {name}" for name in ("float32", "bfloat16")
-        )
+        + " and ".join(f"{peak / 1e9:.3g} GFLOP/s in {name}" for name, peak in peaks.items())
         + f"; here the course computes in {str(best_dtype('cpu')).removeprefix('torch.')}. Its fine-tuning does "
         f"{operations / 1e12:.1f} × 10¹² operations in matrix products (those of attention not counted), so from its "
         f"first second to its last {share * speed / 1e9:.0f} GFLOP/s: {share:.0%} of the limit. At the limit itself it "

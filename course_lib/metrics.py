@@ -145,7 +145,7 @@ def difference(
 
         def exchanged(signs: np.ndarray) -> float:
             one, other = np.where(signs > 0, first, second), np.where(signs > 0, second, first)
-            return metric(truth, one) - metric(truth, other)
+            return metric(y_true, one.tolist()) - metric(y_true, other.tolist())
 
         p_value = _permutation(np.ones(len(truth)), exchanged, seed)
     return Difference(a[0], b[0], float(mean), low, high, float(p_value), len(truth))

@@ -126,7 +126,10 @@ def _not_told_apart(gap: Difference) -> str:
     )
     if isfinite(gap.low):  # an interval narrows with the square root of the cases
         needed = 10 * ceil(gap.cases * ((gap.mean - gap.low) / gap.mean) ** 2 / 10)
-        said += f" If the gap is as large as that, about {needed:,} held-out cases would have an even chance to tell them apart."
+        said += (
+            f" If the gap is as large as that, about {needed:,} held-out cases would have an even chance to tell them "
+            f"apart."
+        )
     return said
 
 
