@@ -203,7 +203,7 @@ def written(runs: Runs) -> str:
         "",
         "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
         "course's default, on the upper 10, is part of why it is faster (the table of layers below shows how much). "
-        "And transformers is not given a prefilled cache of what all requests begin with, which `generate` takes as well.",
+        "And transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too.",
         "",
         "![Bars: how many times as long as with this course each other way takes, by job; the figures are those of the "
         "table below](ratios.png)",
