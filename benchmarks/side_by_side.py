@@ -274,7 +274,9 @@ def sentence(runs: Runs) -> str:
     """The main ratios for the README of the course."""
     parts = [f"{job} with {way} {row.ratio:.1f}" for job, way, row in runs.others()]
     shown = runs.table[runs.table["job"].isin(OTHERS)]
-    where = "; ".join(f"{day}: {machine}" for day, machine in shown[["date", "machine"]].drop_duplicates().to_numpy())
+    where = "; ".join(
+        f"{', '.join(sorted(set(days)))}: {machine}" for machine, days in shown.groupby("machine")["date"]
+    )
     return f"Times as long as with this course: {'; '.join(parts)}. Medians, measured on {where}."
 
 
