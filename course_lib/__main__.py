@@ -107,8 +107,6 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
     from .progress import parse
     from .widgets.overview import summary
 
-    if arguments.to.exists():
-        return [f"{arguments.to} is there already, and nothing is overwritten: give the table another name."]
     tables, faults = [], []
     for path in arguments.files:
         try:
@@ -121,7 +119,8 @@ def progress_export(arguments: argparse.Namespace) -> list[str]:
         try:
             safe_for_spreadsheets(pd.concat(tables)).to_csv(arguments.to, index=False, mode="x")
         except OSError as error:
-            return [*faults, f"The table cannot be written to {arguments.to} ({error}). Give it another name or place."]
+            said = f"{arguments.to} cannot be written ({error.strerror}), and nothing is overwritten"
+            return [*faults, f"{said}: give the table another name or place."]
         print(f"{len(tables)} files are in {arguments.to}")
     return faults
 

@@ -171,17 +171,29 @@ def test_a_hundred_reviews_from_a_csv_are_enough(reviews, tmp_path):
     assert report.table.tokens_per_request.iloc[2] == 0
 
 
-def test_fitted_approaches_and_several_of_a_kind(tuned, pottery):
-    pottery = replace(pottery, test=pottery.test.select(range(12)))
-    report = compare(pottery, [FrozenEstimator(tuned), Retrieval(1), Retrieval(2)])
+@pytest.fixture(scope="module")
+def frozen(tuned, pottery):
+    """What a model that was tuned before and two of a kind give on twelve questions."""
+    return compare(
+        replace(pottery, test=pottery.test.select(range(12))), [FrozenEstimator(tuned), Retrieval(1), Retrieval(2)]
+    )
+
+
+def test_fitted_approaches_and_several_of_a_kind(tuned, frozen):
+    report = frozen
     assert list(report.table.index) == ["fine-tuned", "retrieval", "retrieval(passages=2)"]
     assert report.approaches["fine-tuned"] is tuned
     assert report.table.fit_seconds["fine-tuned"] == tuned.fit_seconds_
-    alone = tuned.predict(pottery.test["input"])
+    alone = tuned.predict(report.task.test["input"])
     of_tuned = report.predictions.query("approach == 'fine-tuned'")
     assert of_tuned["prediction"].tolist() == alone
-    picture = side_by_side(dict.fromkeys(("one", "two", "three"), report.table), "An odd number")
+
+
+def test_what_a_frozen_approach_writes_is_paid_for(frozen):
+    assert cost_per_1000(frozen, price_read=0, price_written=1000)["price"]["fine-tuned"] > 0
+
+
+def test_pictures_of_an_odd_number_of_tasks_and_of_a_guess_that_took_no_part(frozen):
+    picture = side_by_side(dict.fromkeys(("one", "two", "three"), frozen.table), "An odd number")
     assert picture.png().startswith(b"\x89PNG")
-    assert "You predicted word counts as the best; " in str(guess(report.table, "word counts"))  # it took no part
-    by_letter = cost_per_1000(report, price_read=0, price_written=1000)
-    assert by_letter["price"]["fine-tuned"] > 0  # what a frozen one writes is paid for
+    assert "You predicted word counts as the best; " in str(guess(frozen.table, "word counts"))

@@ -139,3 +139,9 @@ def test_models_without_a_chat_template_or_a_system_role_are_served(model, monke
     )
     monkeypatch.setattr(model.tokenizer, "chat_template", no_system)
     assert model.tokenizer.decode(encode(model, messages)) == "[user]Be brief.\n\nOne?[assistant]1[user]Two?"
+
+
+def test_a_model_that_thinks_aloud_is_asked_for_the_answer_alone(model, monkeypatch):
+    template = "{{ 'Answer:' if enable_thinking is defined and not enable_thinking else '<think>' }}"
+    monkeypatch.setattr(model.tokenizer, "chat_template", template)
+    assert model.tokenizer.decode(encode(model, conversation("", [], "Who?"))) == "Answer:"

@@ -122,9 +122,11 @@ def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):
     assert lines[0] == "lesson,quiz,exercises,predictions,minutes,file"
     assert f"01-why-fine-tune,1 of 6,0 of 1,0,0,{ada}" in lines
     before = ada.read_bytes()
-    for target, said in ((ada, "nothing is overwritten"), (tmp_path / "none" / "table.csv", "cannot be written")):
+    for target, said in ((ada, "File exists"), (tmp_path / "none" / "table.csv", "cannot be written")):
         assert main(["progress", "export", str(ada), "--to", str(target)]) == 1
-        assert said in capsys.readouterr().err
+        error = capsys.readouterr().err
+        assert said in error
+        assert "nothing is overwritten: give the table another name" in error
     assert ada.read_bytes() == before
 
 
