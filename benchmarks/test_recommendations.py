@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from course_lib import Task, compare, load_task
+from course_lib import FineTuned, Task, compare, load_task
 from course_lib.verdict import approaches_for, verdict
 
 
@@ -31,6 +31,12 @@ def test_random_labels_teach_nothing():
 def test_a_keyword_needs_no_language_model():
     # "this" stands in 99 of the 200 reviews: the word nearest to half of them, so the same answer for all is no use.
     assert recommended(relabelled(lambda text: "a" if "this" in text.casefold().split() else "b")) == "word counts"
+
+
+def test_a_hundred_reviews_are_enough_to_beat_a_coin():
+    report = compare(load_task("movie-reviews"), [FineTuned()])
+    print(report)
+    assert report.table.low["fine-tuned"] > 0.5
 
 
 def test_what_only_examples_can_teach_is_fine_tuned():
