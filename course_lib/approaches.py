@@ -5,7 +5,7 @@
 | ZeroShot   | nothing                 | instruction + input                         |
 | FewShot    | picks examples          | instruction + examples + input              |
 | Retrieval  | indexes documents       | instruction + found passages + input        |
-| FineTuned  | changes a few weights   | the instruction without its choices + input |
+| FineTuned  | trains added matrices   | the instruction without its choices + input |
 
 All take `X` and `y` as lists of strings. What stays None (`prompt`, `documents`, `model`, `seed`) is filled in from
 the task by `compare`; used alone, it means no instruction, no documents, `load_model()` and 0.
@@ -94,8 +94,8 @@ class FewShot(Approach):
     """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go.
 
     With `calibrate`, a choice that this prompt favours whatever the input is marked down by how much it favours it on
-    average over the first 32 training inputs, whose answers it does not look at: Zhou et al. 2023, "Batch
-    Calibration", arXiv:2309.17249.
+    average over 32 training inputs, drawn at random from those that are not among the examples; their answers are not
+    looked at: Zhou et al. 2023, "Batch Calibration", arXiv:2309.17249.
     """
 
     name = "few-shot"
@@ -115,12 +115,14 @@ class FewShot(Approach):
         self.seed = seed
 
     def fit(self, X: Sequence[str], y: Sequence[str]) -> FewShot:
-        pairs = pd.DataFrame({"input": list(X), "output": list(y)}).sample(frac=1, random_state=self.seed or 0)
+        pairs = drawn = pd.DataFrame({"input": list(X), "output": list(y)}).sample(frac=1, random_state=self.seed or 0)
         if self._prompt.choices:  # the first of each choice, then the second of each, …
-            pairs = pairs.iloc[pairs.groupby("output").cumcount().argsort(kind="stable")]
-        self.examples_ = list(pairs.head(self.shots).itertuples(index=False, name=None))
+            pairs = drawn.iloc[drawn.groupby("output").cumcount().argsort(kind="stable")]
+        shown = pairs.head(self.shots)
+        self.examples_ = list(shown.itertuples(index=False, name=None))
         if self.calibrate:
-            self.favour_ = super().decision_function(X[:32]).softmax(-1).mean(0).log()
+            others = drawn.drop(shown.index) if len(drawn) > len(shown) else drawn
+            self.favour_ = super().decision_function(list(others["input"].head(32))).softmax(-1).mean(0).log()
         return self
 
     def requests(self, X: Sequence[str]) -> list[Tokens]:

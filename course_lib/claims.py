@@ -30,7 +30,8 @@ class Claims:
 
     def __repr__(self) -> str:
         return "\n\n".join(
-            f"{row.statement}\n  lesson {row.lesson[:2]}: {row.measured}\n  at scale: {row.literature or '–'}"
+            f"{row.statement}\n  lesson {row.lesson[:2]}, {row.measurement}:\n{row.measured}\n"
+            f"  at scale: {row.literature or '–'}"
             for row in self.table.itertuples()
         )
 

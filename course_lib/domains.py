@@ -46,8 +46,8 @@ def texts(field: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(drawn[:96]), tuple(drawn[96:])
 
 
-def read_up(model: LanguageModel, pieces: Sequence[str], epochs: int = 2, seed: int = 0) -> LanguageModel:
-    """The model after it has read these pieces `epochs` times: the same weights with an adapter of its own."""
+def read_up(model: LanguageModel, pieces: Sequence[str], seed: int = 0) -> LanguageModel:
+    """The model after it has read these pieces twice: the same weights with an adapter of its own."""
     begin = [model.tokenizer.eos_token_id]  # what stands between documents
     adapter, _ = fine_tune(
         model,
@@ -55,7 +55,7 @@ def read_up(model: LanguageModel, pieces: Sequence[str], epochs: int = 2, seed: 
         [encode_answer(model, piece) for piece in pieces],
         layers=10,
         rank=8,
-        epochs=epochs,
+        epochs=2,
         learning_rate=2e-3,
         batch_size=8,
         seed=seed,

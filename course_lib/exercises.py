@@ -135,7 +135,7 @@ def _focus(answer: dict[str, float], measured: pd.DataFrame) -> str:
         assert abs(float(answer[field]) - expected) < 0.005, (
             f"not the number for {field!r}: stay in the column of its reader, and subtract everyday from {field}."
         )
-    return "what is left is the part of the reading that is about the field, and not about reading as such."
+    return "so much more it gains there; where everyday text got worse, that exceeds the gain itself."
 
 
 def _broken(answer: str, report: Report) -> str:

@@ -71,9 +71,6 @@ class LanguageModel:
         """The same model and tokenizer around another (adapted) network."""
         return LanguageModel(self.name, network, self.tokenizer)
 
-    def __copy__(self) -> "LanguageModel":
-        return self
-
     def __deepcopy__(self, memo: dict) -> "LanguageModel":
         return self
 

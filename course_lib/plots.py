@@ -134,10 +134,10 @@ def price_of_quality(table: pd.DataFrame, tokens: pd.Series, title: str) -> Pict
     return Picture(figure, f"{title}. {'; '.join(said)}.")
 
 
-def break_even(before: float, after: float, training: float, days: int = 60) -> Picture:
+def break_even(before: float, after: float, training: float) -> Picture:
     """What two ways cost altogether, day by day: `before` a day, or `training` once and then `after` a day."""
     pays = costs.break_even(training, before, after)
-    shown = np.array([0, max(days, min(2 * pays, 3650) if np.isfinite(pays) else days)])
+    shown = np.array([0, max(60, min(2 * pays, 3650)) if np.isfinite(pays) else 60])  # days
     figure = Figure(figsize=(7, 3.4))
     axes = figure.subplots()
     axes.plot(shown, before * shown, color=GREY, linestyle="--", label="prompt")

@@ -14,7 +14,7 @@ NOTEBOOKS = QUIZZES.parent / "notebooks"
 UNLIKELY = 0.05  # how often chance alone may make a pattern that is reported
 
 
-def check(quizzes: Path = QUIZZES, notebooks: Path = NOTEBOOKS) -> list[str]:
+def check(quizzes: Path = QUIZZES) -> list[str]:
     """One sentence for each fault in the quiz files of a folder; an empty list where all is well."""
     questions: dict[str, list[dict]] = {}
     faults = []
@@ -28,10 +28,10 @@ def check(quizzes: Path = QUIZZES, notebooks: Path = NOTEBOOKS) -> list[str]:
             questions[path.name] = found
         else:
             faults.append(f"{path.name} is not a list of questions.")
-    missing = {path.stem for path in notebooks.glob("*.ipynb")} - {path.stem for path in quizzes.glob("*.json")}
+    missing = {path.stem for path in NOTEBOOKS.glob("*.ipynb")} - {path.stem for path in quizzes.glob("*.json")}
     faults += [f"{lesson}.ipynb has no quiz." for lesson in sorted(missing)]
     for name, asked in questions.items():
-        headings = _headings(notebooks / f"{Path(name).stem}.ipynb")
+        headings = _headings(NOTEBOOKS / f"{Path(name).stem}.ipynb")
         if not 4 <= len(asked) <= 6:
             faults.append(f"{name} has {len(asked)} questions: a lesson has 4 to 6.")
         ids = [question["id"] for question in asked if question.get("id")]

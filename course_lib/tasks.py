@@ -311,7 +311,6 @@ def _help_centre() -> Task:
         train=[(question, article["answer"]) for article in articles for question in article["train"]],
         test=[(article["test"], article["answer"]) for article in articles],
         documents=[article["text"] for article in articles],
-        max_new_tokens=16,
         source="written for this course",
         licence="CC BY 4.0",
     )

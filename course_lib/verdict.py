@@ -46,7 +46,7 @@ def approaches_for(task: Task) -> dict[str, BaseEstimator]:
 class Decision:
     """What a comparison recommends: the name of an approach, or None; its text is the sentences that say why.
 
-    `best` is the approach that scored highest, always the same answer left out.
+    `best` is the one that scored highest of those that clearly beat always the same answer (of all, where none does).
     """
 
     recommendation: str | None
@@ -107,6 +107,10 @@ def verdict(report: Report) -> Decision:
         sentences += [f"Cheaper, but not clearly better than {SAME!r}: {', '.join(unproven)}."]
     if beaten := [f"{other} ({scores[other]:.2f})" for other in cheaper if other in learned]:
         sentences += [f"Cheaper, but {best} is clearly better: {', '.join(beaten)}."]
+    higher = [other for other in scores.index if other not in learned and scores[other] > scores[best]]
+    if higher:
+        said = ", ".join(f"{other} ({scores[other]:.2f})" for other in higher)
+        sentences += [f"Scored higher, but is not clearly better than {SAME!r}: {said}."]
     if row.trained_parameters > 0:
         sentences += [
             f"Its cost: {row.fit_seconds:,.0f} seconds of training, {row.trained_parameters:,.0f} trained parameters "
@@ -121,8 +125,9 @@ def _cost(name: str) -> int:
 
 def _not_told_apart(gap: Difference) -> str:
     said = (
-        f"{_capital(gap.a)} scored highest, {gap.mean:.2f} above {gap.b} (95 % interval {gap.low:+.2f} to "
-        f"{gap.high:+.2f}), but these {gap.cases} held-out cases do not tell the two apart, and {gap.b} costs less."
+        f"Of all that are clearly better than {SAME!r}, {gap.a} scored highest, {gap.mean:.2f} above {gap.b} (95 % "
+        f"interval {gap.low:+.2f} to {gap.high:+.2f}), but these {gap.cases} held-out cases do not tell the two apart, "
+        f"and as a rule {gap.b} costs less."
     )
     if isfinite(gap.low):  # an interval narrows with the square root of the cases
         needed = 10 * ceil(gap.cases * ((gap.mean - gap.low) / gap.mean) ** 2 / 10)
@@ -229,7 +234,10 @@ def check_prices(price_read: float | None, price_written: float | None) -> None:
 
 
 def failures(report: Report, name: str, most: int = 5) -> pd.DataFrame:
-    """Up to `most` held-out cases that an approach got wrong, the worst first: input, expected and given."""
+    """Up to `most` held-out cases that an approach got wrong, the worst first: input, expected and given.
+
+    Cases are counted from 1, as in the exported CSV.
+    """
     cases = report.predictions[report.predictions["approach"] == name]
     wrong = cases[cases["score"] < 1].sort_values("score", kind="stable").head(most)
     return wrong.set_index(wrong["case"] + 1)[["input", "output", "prediction"]].set_axis(

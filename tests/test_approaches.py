@@ -1,6 +1,5 @@
 """The four approaches are scikit-learn estimators, and compare does what the README promises."""
 
-import csv
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score, learning_curve
 from sklearn.pipeline import make_pipeline
 
-from course_lib import FewShot, FineTuned, Retrieval, Task, ZeroShot, compare, load_task
+from course_lib import FewShot, FineTuned, Retrieval, ZeroShot, compare, load_task
 from course_lib.plots import guess, side_by_side
 from course_lib.prompts import Prompt
 from course_lib.verdict import cost_per_1000
@@ -47,7 +46,7 @@ def test_predict_before_fit_is_refused_as_usual(approach):
 def test_cross_val_score_and_learning_curve_run_unchanged():
     notices = load_task("town-notices")
     X, y = np.array(notices.train["input"][:24]), np.array(notices.train["output"][:24])
-    tuned = FineTuned(prompt=notices.prompt, epochs=1)
+    tuned = FineTuned(layers=2, epochs=1, prompt=notices.prompt)
     for approach in (FewShot(2, prompt=notices.prompt), tuned):
         scores = cross_val_score(approach, X, y, scoring="accuracy", cv=2)
         assert scores.shape == (2,)
@@ -70,12 +69,15 @@ def test_few_shot_draws_evenly_over_the_choices(reviews):
 
 
 def test_calibration_takes_off_what_the_prompt_favours(reviews):
-    part, prompt = reviews.train[:20], Prompt("", SENTIMENT.choices)
+    part, prompt = reviews.train[:12], Prompt("", SENTIMENT.choices)
     few = [FewShot(4, calibrate, prompt) for calibrate in (False, True)]
     plain, calibrated = (one.fit(part["input"], part["output"]) for one in few)
     shift = plain.decision_function(part["input"]) - calibrated.decision_function(part["input"])
     np.testing.assert_allclose(shift, shift[:1].expand_as(shift), atol=1e-5)  # the same for every input
-    favoured = plain.decision_function(part["input"]).softmax(-1).mean(0).log()
+    shown = {text for text, _ in calibrated.examples_}
+    others = [text for text in part["input"] if text not in shown]
+    assert len(others) == 8
+    favoured = plain.decision_function(others).softmax(-1).mean(0).log()
     np.testing.assert_allclose(shift[0], favoured, atol=1e-5)
     assert abs(shift[0, 0] - shift[0, 1]) > 0.1  # there is something to take off
 
@@ -104,10 +106,8 @@ def test_retrieval_finds_the_fact_and_says_when_there_is_nothing_to_search(potte
         Retrieval().fit([], [])
 
 
-def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
-    pottery = replace(pottery, test=pottery.test.select(range(0, 48, 2)))
-    questions = pottery.test["input"]
-    before = ZeroShot(prompt=pottery.prompt).predict(questions)
+def test_pottery_is_learned_and_the_report_says_so(pottery):
+    pottery = replace(pottery, train=pottery.train.select(range(72)), test=pottery.test.select(range(24)))
     report = compare(pottery, [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])
     print(report)
     gain = report.difference("fine-tuned", "zero-shot")
@@ -116,7 +116,6 @@ def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
     assert gain.p_value < 0.01
     assert report.difference("fine-tuned", "few-shot").low > 0
     assert "higher than zero-shot" in str(gain)
-    assert "\n".join(ZeroShot(prompt=pottery.prompt).predict(questions)).encode() == "\n".join(before).encode()
 
     assert list(report.table.index) == ["zero-shot", "few-shot", "retrieval", "fine-tuned"]
     assert list(report.table.columns) == [
@@ -138,6 +137,9 @@ def test_pottery_is_learned_and_the_base_model_stays_what_it_was(pottery):
 
 def test_an_approach_added_later_is_joined(reviews):
     words = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    unnamed = compare(reviews, [words]).table
+    assert list(unnamed.index) == ["tfidf-vectorizer + logistic-regression"]
+    assert unnamed["tokens_per_request"].tolist() == [0]
     same = DummyClassifier(strategy="most_frequent")
     apart = compare(reviews, {"words": words}).join(compare(reviews, {"same": same}))
     together = compare(reviews, {"words": words, "same": same})
@@ -149,26 +151,6 @@ def test_an_approach_added_later_is_joined(reviews):
         apart.join(compare(reviews, {"same": same}))
     with pytest.raises(ValueError, match="different held-out cases"):
         apart.join(compare(load_task("privacy-clauses"), {"other": same}))
-
-
-def test_a_hundred_reviews_from_a_csv_are_enough(reviews, tmp_path):
-    path = tmp_path / "reviews.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["input", "output"])
-        for part in (reviews.train, reviews.test):
-            rows.writerows(zip(part["input"], part["output"], strict=True))
-    task = Task.from_csv(path, instruction="Is this film review positive or negative?")
-    assert task.prompt.choices == ("negative", "positive")
-    assert (len(task.train), len(task.test)) == (100, 100)
-    baseline = make_pipeline(TfidfVectorizer(), LogisticRegression())
-    report = compare(task, [ZeroShot(), FineTuned(), baseline])
-    print(report)
-    print(report.difference("fine-tuned", "zero-shot"))
-    assert report.table.low["fine-tuned"] > 0.55  # certainly better than a coin, whatever the processor's rounding
-    assert report.table.score["fine-tuned"] > report.table.score["zero-shot"]
-    assert list(report.table.index)[2] == "tfidf-vectorizer + logistic-regression"
-    assert report.table.tokens_per_request.iloc[2] == 0
 
 
 @pytest.fixture(scope="module")

@@ -287,7 +287,8 @@ def test_a_committed_lesson_is_whole_before_anything_is_run(browser, lab, path):
 def run_lesson(page, entry="Run All Cells"):
     """Run a lesson by an entry of the menu and wait until its last cell is done; no cell may show an error."""
     menu(page, "Run", entry)
-    expect(page.get_by_role("region", name="Course progress")).to_be_visible(timeout=900_000)
+    # By its attribute: to work out the roles of a whole page, again and again, would take time from the kernel.
+    expect(page.locator("[aria-label='Course progress']")).to_be_visible(timeout=900_000)
     expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=60_000)
     for kind in ("error", "stderr"):
         expect(page.locator(f"{OUTPUT}[data-mime-type='application/vnd.jupyter.{kind}']")).to_have_count(0)

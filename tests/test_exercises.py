@@ -1,11 +1,9 @@
 """Each exercise, left blank, answered wrongly, and by its own solution."""
 
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 
-from course_lib import FewShot, Task, ZeroShot, compare, costs, progress, style
+from course_lib import Task, costs, progress, style
 from course_lib.catalogue import REFUSAL, outcomes
 from course_lib.exercises import EXERCISES, exercise
 from course_lib.report import Report
@@ -18,26 +16,21 @@ def own_questions():
     return {"Task": Task}, (), ["Paris?", Task.from_examples("a", "b", [("c", "d")], [("e", "f")])]
 
 
-def price():
-    def small(name, pairs, right):
-        """A report with the names that lesson 01 gives it, from a small task on the real model."""
-        task = Task.from_examples(name, "Answer.", train=[("What is 1 + 1?", "2")], test=pairs)
-        report = compare(task, [ZeroShot(), FewShot(1)])
-        table = report.table.rename(index={"few-shot": "fine-tuned"})
-        table["score"] = right  # what an exercise computes with must not hang on a model's mood
-        return replace(report, table=table)
+def scores(**right):
+    """A report that holds nothing but scores."""
+    return Report(None, pd.DataFrame({"score": {name.replace("_", "-"): score for name, score in right.items()}}), None)
 
-    pairs = [("What is the capital of France?", "Paris"), ("Which planet is red?", "Mars")]
-    report, general = small("pottery", pairs, [0.1, 0.6]), small("general", pairs, [0.5, 0.3])
+
+def price():
+    report, general = scores(zero_shot=0.1, fine_tuned=0.6), scores(zero_shot=0.5, fine_tuned=0.3)
     return {"report": report, "general": general}, (report, general), [0.4, 250, "forty", float("nan")]
 
 
 def leads():
-    tables = {
-        "sentiment": pd.DataFrame({"score": [0.6, 0.7, 0.8]}, index=["zero-shot", "few-shot", "fine-tuned"]),
-        "entities": pd.DataFrame({"score": [0.1, 0.4]}, index=["zero-shot", "fine-tuned"]),
+    reports = {
+        "sentiment": scores(zero_shot=0.6, few_shot=0.7, fine_tuned=0.8),
+        "entities": scores(zero_shot=0.1, fine_tuned=0.4),
     }
-    reports = {name: Report(None, table, None) for name, table in tables.items()}
     wrongs = [0.1, {"sentiment": 0.1}, {"sentiment": 0.2, "entities": 0.3}, {"sentiment": "much", "entities": 0.3}]
     return {"reports": reports}, (reports,), wrongs
 
@@ -162,9 +155,12 @@ def test_whatever_a_learner_passes_never_stops_the_notebook():
         def __getattr__(self, name):
             raise RuntimeError("no")
 
-    for odd in (Stubborn(), pd.DataFrame(), object(), [], "<script>alert(1)</script>"):
-        for one in EXERCISES.values():
-            verdict = one.check(odd, None, None)
+        __repr__ = __eq__ = __float__ = __getattr__
+
+    for key, one in EXERCISES.items():
+        _, given, _ = CASES[key]()
+        for odd in (Stubborn(), pd.DataFrame(), object(), [], "<script>alert(1)</script>"):
+            verdict = one.check(odd, *given)
             assert verdict.outcome == "Not yet"
             assert "<script>" not in verdict._repr_html_()
     with pytest.raises(ValueError, match="There is no exercise 'x'. There are: 00-start-here"):

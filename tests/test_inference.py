@@ -8,7 +8,7 @@ import torch
 
 from course_lib.inference import choose, generate, surprise
 from course_lib.layers import share_weights, upper_layers
-from course_lib.prompts import Prompt, conversation, encode, encode_answer
+from course_lib.prompts import conversation, encode, encode_answer
 from course_lib.training import add_adapter
 
 EXAMPLES = [("Is ice cold?", "yes"), ("Is fire cold?", "no"), ("What is 0 divided by 0?", "no answer")]
@@ -122,11 +122,6 @@ def test_no_request_one_request_and_requests_without_a_common_prefix(exact):
     torch.testing.assert_close(together, apart, atol=1e-3, rtol=1e-4)
     assert together[0, 0] > together[0, 1]
     assert together[1, 1] > together[1, 0]
-
-
-def test_choices_are_spelled_out_unless_the_instruction_names_them():
-    assert Prompt("Positive or negative?", ("positive", "negative")).spelled_out() == "Positive or negative?"
-    assert Prompt("How is it?", ("good", "bad")).spelled_out() == "How is it? Answer with one of: good, bad."
 
 
 def test_models_without_a_chat_template_or_a_system_role_are_served(model, monkeypatch):

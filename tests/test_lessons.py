@@ -8,11 +8,14 @@ from math import inf
 
 import pandas as pd
 import pytest
+import torch
+from sklearn.dummy import DummyClassifier
 
 from course_lib import FewShot, Task, ZeroShot, compare, costs, domains, load_task, style
 from course_lib.catalogue import OUTCOMES, REFUSAL, catalogue, outcome, outcomes, with_wrong_labels
 from course_lib.claims import Claims, claims
 from course_lib.inference import surprise
+from course_lib.layers import share_weights
 from course_lib.metrics import accuracy_table, mean_interval, t_interval
 from course_lib.quizcheck import NOTEBOOKS, _headings
 from course_lib.tasks import BUILT_IN, DATA, packaged, read_jsonl
@@ -101,10 +104,29 @@ def test_jargon_has_four_different_endings_and_no_answer_in_its_text():
 
 def test_a_reader_gains_in_what_it_has_read(model):
     train, _ = domains.texts("legal")
-    reader = domains.read_up(model, train[:16], epochs=2)
+    reader = domains.read_up(model, train[:16])
     before, after = surprise([model, reader], train[:8])
-    assert (before > after).all()
+    assert before.sum() > after.sum()
     assert 0.5 < before.sum() / sum(len(text.encode()) for text in train[:8]) < 3  # bits a byte
+
+
+def test_what_a_reader_gains_in_a_field_is_its_bits_less_than_the_base_model_s(model, monkeypatch):
+    monkeypatch.setattr(domains, "texts", lambda field: ((), (f"A text on {field}.", "Parties agree as follows.")))
+    network = share_weights(model.network)
+    layer = network.get_decoder().layers[-1]
+    layer.mlp = torch.nn.Identity()
+    table = domains.matrix({"base": model, "other": model.with_network(network)}).set_index(["field", "model"])
+    assert len(table) == 2 * 4
+    base, other = (table.xs(name, level="model") for name in ("base", "other"))
+    assert (base["gain"] == 0).all()
+    pd.testing.assert_series_equal(other["gain"], base["bits"] - other["bits"], check_names=False)
+    assert (other["gain"].abs() > 0.1).all()
+
+
+def test_the_right_one_of_four_endings_is_mostly_the_likeliest(model):
+    right = domains.cloze(model, "legal")
+    assert len(right) == 40
+    assert sum(right) > 25  # by chance 10
 
 
 def test_the_voice_guide_is_kept_by_its_own_messages_and_by_no_other():
@@ -155,14 +177,17 @@ def test_outcomes_of_answers():
 
 
 def test_outcomes_are_shares_of_known_and_unknown_items():
-    task = Task.from_examples("few", "Answer.", [("a?", "b")], [("capital of France?", "Paris"), ("of Xu?", REFUSAL)])
-    report = compare(task, {"one": ZeroShot(), "two": FewShot(1)})
-    shares = outcomes(report)
+    known, unknown = [("capital of France?", "Paris"), ("of Italy?", "Rome")], [("of Xu?", REFUSAL)]
+    task = Task.from_examples("few", "Answer.", [("a?", "Paris"), ("b?", REFUSAL)], [*known, *unknown])
+    always = {name: DummyClassifier(strategy="constant", constant=name) for name in ("Paris", REFUSAL)}
+    shares = outcomes(compare(task, always))
     assert list(shares.columns) == list(OUTCOMES)
-    assert list(report.table.index) == ["one", "two"]  # by the names given
-    assert set(shares.index) == {(name, kind) for name in ("one", "two") for kind in ("known", "unknown")}
-    assert (shares.sum(axis=1) == 1).all()
-    assert shares.xs("unknown", level=1)["correct"].sum() == 0
+    assert shares.T.to_dict("list") == {
+        ("Paris", "known"): [0.5, 0, 0.5],
+        ("Paris", "unknown"): [0, 0, 1],
+        (REFUSAL, "known"): [0, 1, 0],
+        (REFUSAL, "unknown"): [0, 1, 0],
+    }
 
 
 def test_wrong_labels_are_as_many_as_asked_for():

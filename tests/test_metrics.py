@@ -40,14 +40,17 @@ def test_other_metrics_get_the_bootstrap():
 def test_the_interval_of_a_difference_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(1)
     truth = ["1"] * 100
-    covered = 0
-    for _ in range(60):
+    covered, widths = 0, []
+    for _ in range(40):
         easy = rng.random(100)  # paired: what is easy for one is easy for the other
         a = np.where(easy + rng.normal(0, 0.2, 100) < 0.7, "1", "0")
         b = np.where(easy + rng.normal(0, 0.2, 100) < 0.5, "1", "0")
         found = difference(accuracy_score, truth, ("a", a), ("b", b))
         covered += found.low <= 0.193 <= found.high  # the true difference, from 10 million draws
-    assert 50 <= covered <= 60
+        gain = (a == "1").astype(int) - (b == "1")
+        widths.append((found.high - found.low) / (2 * 1.96 * gain.std() / 10))  # the normal curve's, of 100 cases
+    assert covered >= 34
+    assert np.mean(widths) == pytest.approx(1, abs=0.05)  # or it covers because it is too wide
 
 
 def test_the_p_value_is_mcnemars_and_the_sentence_says_what_it_means():

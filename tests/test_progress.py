@@ -13,8 +13,9 @@ from course_lib import progress
 from course_lib.__main__ import main
 from course_lib.widgets import progress as overview
 from course_lib.widgets import quiz
+from course_lib.widgets.overview import summary
 
-KILLS = 200
+KILLS = 100
 
 
 def test_an_entry_is_on_the_disk_when_append_returns(tmp_path):
@@ -108,6 +109,13 @@ def test_a_download_restores_what_is_missing_and_nothing_twice(tmp_path, monkeyp
     assert "not a progress file" in panel.said
     assert ["01-why-fine-tune", "2 of 6"] in [row[:2] for row in panel.rows]
     assert "2 of 6" in panel._repr_mimebundle_()[0]["text/html"]
+
+
+def test_minutes_leave_out_what_is_longer_than_a_pause():
+    at = ("10:00:00", "10:06:00", "10:08:00", "11:30:00", "11:34:00")  # 8 minutes, a long pause, 4 minutes
+    kept = [{"time": f"2026-01-01T{time}+00:00"} for time in at]
+    entries = {"00-start-here/quiz/a": kept[::2], "00-start-here/exercise/b": kept[1::2]}
+    assert summary(entries)["minutes"].to_dict() == dict.fromkeys(summary({}).index, 0) | {"00-start-here": 12}
 
 
 def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):

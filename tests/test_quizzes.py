@@ -59,12 +59,21 @@ def test_every_lesson_has_a_sound_quiz(capsys):
         (lambda q: q[1].update(id=q[0]["id"]), "the id 'primary-benefit' stands more than once."),
         (lambda q: [one.pop("id") for one in q[2:]] + [q[1].update(id=q[0]["id"])], "stands more than once."),
         (lambda q: q[3]["answers"].pop(), "question 4: there is no default answer"),
+        (lambda q: [one.update(correct=False) for one in q[3]["answers"]], "question 4: no answer is correct."),
         (lambda q: q.clear(), "has 0 questions: a lesson has 4 to 6."),
     ],
 )
 def test_the_checker_refuses(copies, alter, said):
     change(copies, "01-why-fine-tune", alter)
     assert any(said in fault for fault in check(copies)), check(copies)
+
+
+def test_a_quiz_that_is_gone_or_no_json_is_named(copies):
+    (copies / "00-start-here.json").unlink()
+    (copies / "01-why-fine-tune.json").write_text("[{", encoding="utf-8")
+    gone, broken = sorted(check(copies))
+    assert gone == "00-start-here.ipynb has no quiz."
+    assert broken.startswith("01-why-fine-tune.json is not JSON (")
 
 
 def test_the_examples_in_the_documentation_are_sound():
@@ -157,6 +166,12 @@ def test_answers_are_kept_and_come_back():
     assert quiz("01-why-fine-tune").state["primary-benefit"]["tries"] == 1
     kept = progress.entries("01-why-fine-tune/quiz/primary-benefit")["01-why-fine-tune/quiz/primary-benefit"]
     assert [entry.get("answer") for entry in kept] == [0, 1, None, 2]  # starting over loses nothing
+
+
+def test_an_answer_to_a_question_that_has_changed_since_is_left_out():
+    for answer in (99, "text", {"odd": 1}):
+        progress.append("01-why-fine-tune/quiz/primary-benefit", answer=answer)
+        assert quiz("01-why-fine-tune").state == {}
 
 
 def test_the_page_gets_no_key_and_the_stored_output_shows_text():

@@ -31,22 +31,34 @@ def test_rows_count_and_their_order_and_the_wording_do_not():
     assert execution_accuracy([truth], [f"{truth} UNION ALL {truth}"]) == 0  # the same rows twice
 
 
+FORBIDDEN = [
+    "DROP TABLE customers",
+    "DELETE FROM customers",
+    "UPDATE products SET price = 0",
+    "INSERT INTO customers SELECT id + 1000, name, city, joined FROM customers",
+    "CREATE TABLE mine (x)",
+    "ATTACH DATABASE 'stolen.db' AS d",
+    "VACUUM INTO 'stolen.db'",
+    "PRAGMA writable_schema = 1",
+    "SELECT load_extension('evil')",
+    "SELECT randomblob(1)",
+    "SELECT zeroblob(1)",
+    "SELECT hex('a')",
+    "BEGIN",
+]
+
+
+@pytest.mark.parametrize("attack", FORBIDDEN)
+def test_what_is_not_named_is_forbidden(attack):
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized|authorization denied|prohibited"):
+        run(attack)
+
+
 @pytest.mark.parametrize(
     "attack",
     [
-        "DROP TABLE customers",
-        "DELETE FROM customers",
-        "UPDATE products SET price = 0",
-        "INSERT INTO customers SELECT * FROM customers",
-        "CREATE TABLE mine (x)",
-        "ATTACH DATABASE 'stolen.db' AS d",
-        "VACUUM INTO 'stolen.db'",
-        "PRAGMA writable_schema = 1",
-        "SELECT load_extension('evil')",
+        *FORBIDDEN,
         "SELECT readfile('/etc/passwd')",
-        "SELECT randomblob(100000000)",
-        "SELECT zeroblob(1000000000)",
-        "BEGIN",
         "SELECT 1; DROP TABLE customers",
         "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n",
         "SELECT * FROM orders a, orders b, orders c, orders d",
@@ -63,9 +75,7 @@ def test_an_attack_finds_nothing_and_leaves_the_shop_as_it_was(attack, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_named_functions_and_so_many_rows_are_allowed():
-    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
-        run("SELECT hex('a')")
+def test_only_so_many_rows_are_allowed():
     with pytest.raises(sqlite3.DataError, match="over 1000 rows"):
         run("SELECT 1 FROM orders a, orders b")
 

@@ -1,51 +1,21 @@
-"""Tasks from a learner's own data: what works, and the sentence where something does not."""
+"""Tasks: how examples become a training and a held-out part, and the built-in ones (their files: test_files.py)."""
 
 import pytest
 from datasets import Dataset
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from course_lib import Task, load_task
 
 PAIRS = [("good film", "yes"), ("bad film", "no"), ("fine film", "yes"), ("poor film", "no")]
 
 
-def write(tmp_path, text, encoding="utf-8"):
+def write(tmp_path, text):
     path = tmp_path / "mine.csv"
-    path.write_bytes(text.encode(encoding))
+    path.write_text(text, encoding="utf-8")
     return path
 
 
-def rows(count, header="input,output"):
-    return header + "\n" + "".join(f"text number {n},{'yes' if n % 2 else 'no'}\n" for n in range(count))
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (rows(10, "one,two,three"), r"mine.csv: which .* is not clear \(columns: 'one', 'two', 'three'\). Name"),
-        (rows(10) + ",yes\n", r"mine.csv, row 12: the input is empty. Fill it in or remove the row."),
-        (rows(10) + "text,\n", r"mine.csv, row 12: the output is empty"),
-        ("input,output\na,yes\nb,yes\nc,yes\n", r"mine.csv, rows 2 to 4: every output is 'yes', so there is nothing"),
-        ("input,output\n", r"mine.csv: there are no rows"),
-        ("", r"mine.csv is empty"),
-        ("input,output\na, b,yes\nc, d,no\n", r"mine.csv, row 2: it has more cells than row 1 has names. Put quotes"),
-        ("input,output\na,yes\nb\n", r"mine.csv, row 3: the output is empty"),
-        ("input,output\na,yes\na,no\n", r"mine.csv: 1 different inputs are too few to learn from and to be"),
-        ("input,output\na,b,c\nd,e\nf,g,h,i\n", r"mine.csv, row 2: it has more cells than row 1 has names"),
-    ],
-)
-def test_a_csv_that_cannot_be_used_is_named_with_row_and_remedy(tmp_path, text, said):
-    path = write(tmp_path, text)
-    with pytest.raises(ValueError, match=said):
-        Task.from_csv(path)
-    assert path.read_text() == text
-
-
-def test_another_encoding_is_named_with_its_line(tmp_path):
-    path = write(tmp_path, "input,output\nfine,yes\ncafé,no\n", "latin-1")
-    with pytest.raises(ValueError, match="mine.csv, line 3: the file is not in UTF-8. Save it again in UTF-8"):
-        Task.from_csv(path)
+def rows(count):
+    return "input,output\n" + "".join(f"text number {n},{'yes' if n % 2 else 'no'}\n" for n in range(count))
 
 
 def test_an_unknown_choice_is_named_with_its_row(tmp_path):
@@ -104,29 +74,6 @@ def test_a_choice_in_one_row_alone_gives_a_task_or_names_the_file(tmp_path):
         "mine: 6 training and 6 held-out cases, 2 choices",
         "mine.csv, rows 2 to 13: the rows drawn for training all have the output 'a'. Add rows with other outputs.",
     }
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.tuples(st.text(max_size=8), st.sampled_from(["a", "b", "", " "])), max_size=12), st.binary(max_size=3)
-)
-def test_any_file_gives_a_task_or_a_sentence(tmp_path_factory, pairs, noise):
-    import csv
-
-    path = tmp_path_factory.mktemp("any") / "any.csv"
-    with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
-        csv.writer(file).writerows([("input", "output"), *pairs])
-    with path.open("ab") as file:
-        file.write(noise)
-    before = path.read_bytes()
-    try:
-        task = Task.from_csv(path)
-    except ValueError as error:
-        assert "any.csv" in str(error)
-    else:
-        keys = [{" ".join(text.casefold().split()) for text in part["input"]} for part in (task.train, task.test)]
-        assert not keys[0] & keys[1]
-    assert path.read_bytes() == before
 
 
 def test_built_in_tasks_are_as_the_card_says():

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import signal
-import threading
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -102,11 +100,12 @@ def test_only_the_upper_layers_get_an_adapter(tuned):
 
 
 def test_training_is_seeded_and_learns(pottery, tuned):
-    part = pottery.train[:48]
-    again = FineTuned(epochs=2, prompt=pottery.prompt, seed=0).fit(part["input"], part["output"])
-    other = FineTuned(epochs=2, prompt=pottery.prompt, seed=1).fit(part["input"], part["output"])
-    assert again.losses_ == tuned.losses_
-    assert other.losses_ != tuned.losses_
+    part = pottery.train[:16]
+    one, again, other = (
+        FineTuned(layers=2, epochs=1, prompt=pottery.prompt, seed=seed).fit(part["input"], part["output"]).losses_
+        for seed in (0, 0, 1)
+    )
+    assert again == one != other
     assert len(tuned.losses_) == 2 * 48 / 8
     assert sum(tuned.losses_[6:]) < 0.8 * sum(tuned.losses_[:6])  # the second time round it knows more
 
@@ -115,29 +114,32 @@ def test_the_base_model_is_shared_and_never_changed(model, pottery):
     before = fingerprint(model.network)
     questions = pottery.test["input"][:8]
     asked = ZeroShot(prompt=pottery.prompt).predict(questions)
-    part = pottery.train[:16]
-    tuned = FineTuned(epochs=1, prompt=pottery.prompt).fit(part["input"], part["output"])
+    part = pottery.train[:8]
+    tuned = FineTuned(layers=2, epochs=1, prompt=pottery.prompt).fit(part["input"], part["output"])
     tuned.predict(questions)
     assert fingerprint(model.network) == before
     assert ZeroShot(prompt=pottery.prompt).predict(questions) == asked
     memory = {weights.data_ptr() for weights in model.network.parameters()}
     own = [name for name, weights in tuned.adapter_.named_parameters() if weights.data_ptr() not in memory]
+    assert own
     assert all("lora_" in name for name in own)
 
 
-def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(exact, pottery, tmp_path):
+def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(exact, tuned, pottery, tmp_path):
     """In float32: in bfloat16 a batch rounds otherwise than a single request, and now and then a word changes."""
-    part, questions = pottery.train[:48], pottery.test["input"][:6]
-    tuned = FineTuned(epochs=2, prompt=pottery.prompt, model=exact).fit(part["input"], part["output"])
-    expected = tuned.predict(questions)
+    questions = pottery.test["input"][:4]
     tuned.save(tmp_path)
+    loaded = FineTuned(prompt=pottery.prompt, model=exact).load(tmp_path)
+    kept, trained = (dict(one.adapter_.named_parameters()) for one in (loaded, tuned))
+    assert all(torch.equal(kept[name].float(), trained[name].float()) for name in trained if "lora_" in name)
+    expected = loaded.predict(questions)
     saved = {path.name for path in tmp_path.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors"} <= saved
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == HUB_ID
     fresh = AutoModelForCausalLM.from_pretrained(embedded_model(), dtype=torch.float32)
     plain = PeftModel.from_pretrained(fresh, tmp_path).eval()
     answers = []
-    for request in tuned.requests(questions):
+    for request in loaded.requests(questions):
         tokens = torch.tensor([request])
         written = plain.generate(
             input_ids=tokens,
@@ -149,31 +151,6 @@ def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(exact, potte
         answers.append(exact.tokenizer.decode(written[0, len(request) :], skip_special_tokens=True).strip())
     assert answers == expected
     assert answers != ZeroShot(prompt=pottery.prompt, model=exact).predict(questions)
-    assert FineTuned(prompt=pottery.prompt, model=exact).load(tmp_path).predict(questions) == expected
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a signal that Python dropped
-def test_the_stop_button_leaves_everything_usable(model, pottery):
-    before = fingerprint(model.network)
-    part = pottery.train[:96]
-    stopped = threading.Event()
-
-    def press_stop():  # Jupyter's button sends this signal; now and then one lands where Python drops it
-        while not stopped.wait(3):
-            signal.raise_signal(signal.SIGINT)
-
-    before_this = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell ignores it
-    threading.Thread(target=press_stop).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            FineTuned(epochs=50, prompt=pottery.prompt).fit(part["input"], part["output"])
-    finally:
-        stopped.set()
-        signal.signal(signal.SIGINT, before_this)
-    assert fingerprint(model.network) == before
-    small = pottery.train[:8]
-    again = FineTuned(epochs=1, prompt=pottery.prompt).fit(small["input"], small["output"])
-    assert len(again.predict(pottery.test["input"][:2])) == 2
 
 
 def test_odd_numbers_of_examples_and_layers(model, pottery):
