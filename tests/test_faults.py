@@ -76,6 +76,13 @@ def fit_and_predict():
         # A cell that was interrupted would take the next one with it, if that comes faster than a person can click.
         return self.client.execute(code, user_expressions={"wanted": wanted or "None"}, stop_on_error=False)
 
+    def wait_for_start(self, cell):
+        """Wait until a cell runs: a signal that comes before makes ipykernel lose the whole message."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if (message["msg_type"], message["parent_header"].get("msg_id")) == ("execute_input", cell):
+                return
+
     def end(self, cell):
         """Wait for a cell; returns the reply to it."""
         while True:
@@ -113,6 +120,7 @@ def test_a_kernel_interrupted_at_any_moment_is_used_on(kernel, fault):
     duration = min(kernel.run(timed, "time.monotonic() - start") for _ in range(3))  # when nothing else disturbs
     for number in range(INTERRUPTS):
         cell = kernel.begin("fit_and_predict()")
+        kernel.wait_for_start(cell)
         time.sleep(dice.uniform(0, duration))
         kernel.manager.interrupt_kernel()
         with fault:

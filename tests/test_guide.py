@@ -209,7 +209,7 @@ def test_what_speaks_for_the_advice_and_against_it():
     advice = advise(PLAIN | {"missing": "form", "examples": "hundreds", "stake": "private", "volume": "high"})
     assert advice.recommendation == "fine-tuned"
     assert [reason.lesson[:2] for reason in advice.reasons] == ["04", "03", "06"]
-    assert [reason.lesson[:2] for reason in advice.against] == ["07"]
+    assert [reason.lesson[:2] for reason in advice.against] == ["07", "04"]
     shown = advice._repr_html_()
     for reason in advice.reasons + advice.against:
         assert str(reason) in repr(advice)
