@@ -1,15 +1,17 @@
 """Adapt a small language model in four ways and compare them: the helper package of the course.
 
 Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])`. The rooms, from
-the top: report and compare; approaches; training and inference; tasks, metrics and prompts; model and fetch.
+the top: report and compare; approaches; training, adapter and inference; tasks, metrics and prompts; model and fetch.
 """
 
 import gc
 import os
 
-# A thread that waits sleeps instead of turning in circles: two notebooks that compute at once would else stand in each
-# other's way. Read when torch is imported.
+# A thread that waits for others turns in circles some microseconds, which most often is enough, and then sleeps: two
+# notebooks that compute at once would else stand in each other's way. The second line is what GNU's library reads,
+# which knows only "at once" and "never" by the first. Read when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 # What is imported stays: looking through it for garbage, again and again, would take a third of the time to start.
 gc.disable()

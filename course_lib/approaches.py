@@ -24,11 +24,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from .adapter import adapted_network, weight_changes
 from .inference import Tokens, choose, generate
 from .layers import share_weights
 from .model import LanguageModel, load_model
 from .prompts import Prompt, conversation, encode, encode_answer, with_passages
-from .training import adapted_network, fine_tune, weight_changes
+from .training import fine_tune
 
 
 class Approach(BaseEstimator):
@@ -232,7 +233,7 @@ class FineTuned(Approach):
         return [encode(self._model, conversation(self._prompt.instruction, [], text)) for text in X]
 
     def weight_changes(self) -> pd.DataFrame:
-        """How far training moved each weight matrix: a row a layer, a column a matrix (see training.py)."""
+        """How far training moved each weight matrix: a row a layer, a column a matrix (see adapter.py)."""
         check_is_fitted(self)
         return weight_changes(self.adapter_)
 

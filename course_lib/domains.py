@@ -10,12 +10,13 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from .adapter import adapted_network
 from .inference import choose, surprise
 from .metrics import mean_interval
 from .model import LanguageModel
 from .prompts import encode_answer
 from .tasks import packaged, read_jsonl
-from .training import adapted_network, fine_tune
+from .training import fine_tune
 
 FIELDS = ("legal", "medical", "finance")
 WORDS = 32  # a piece of text: the beginning of a clause, an abstract, an answer, a review

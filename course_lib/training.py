@@ -1,11 +1,9 @@
 """Fine-tuning with LoRA, on a model that is split in two so that a laptop can do it.
 
 The lower layers stay as they are, so what they make of an example never changes: it is computed once and kept.
-Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA) stand beside
-their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all requests begin
+Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA, in adapter.py) stand
+beside their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all requests begin
 with, once, and then each example, which sees that beginning and itself. No token is padding and none runs twice.
-
-LoRA: Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", arXiv:2106.09685.
 """
 
 import functools
@@ -17,13 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-import pandas as pd
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
-from peft.tuners.lora import Linear
+from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
+from .adapter import adapted_network, add_adapter
 from .bars import progress_bar
 from .inference import Tokens, common_prefix
 from .layers import share_weights, split
@@ -94,30 +91,6 @@ def fine_tune(
     return adapted.eval(), [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
-def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
-    """Put untrained LoRA matrices beside every linear layer of the upper `layers` layers."""
-    decoder = network.get_decoder()
-    depth = len(decoder.layers)
-    linear = {
-        name.rpartition(".")[2] for name, part in decoder.layers[-1].named_modules() if isinstance(part, nn.Linear)
-    }
-    return get_peft_model(
-        network,
-        LoraConfig(
-            task_type="CAUSAL_LM",
-            r=rank,
-            lora_alpha=2 * rank,
-            target_modules=sorted(linear),
-            layers_to_transform=list(range(depth - min(layers, depth), depth)),
-        ),
-    )
-
-
-def adapted_network(adapted: PeftModel) -> PreTrainedModel:
-    """The network inside an adapted one, with the adapter's matrices in it."""
-    return cast(PreTrainedModel, adapted.get_base_model())
-
-
 class Top(nn.Module):
     """The upper layers with the loss on an answer's tokens."""
 
@@ -164,24 +137,6 @@ class _Loss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *incoming: Tensor) -> tuple[Tensor, None, None]:
         return ctx.saved_tensors[0] * incoming[0], None, None
-
-
-@torch.no_grad()
-def weight_changes(adapted: PeftModel) -> pd.DataFrame:
-    """How far training moved each weight matrix, as a share of its size.
-
-    The Frobenius norm of the change over that of the weights: a row a layer of the whole network (0 where nothing
-    was trained), a column a matrix.
-    """
-    rows = []
-    for number, layer in enumerate(adapted_network(adapted).get_decoder().layers):
-        for name, part in layer.named_modules():
-            if isinstance(part, Linear):
-                moved, weights = part.get_delta_weight("default"), part.weight
-                rows.append((number, name.rpartition(".")[2], (moved.norm() / weights.float().norm()).item()))
-    table = pd.DataFrame(rows, columns=["layer", "matrix", "change"])
-    depth = range(adapted.config.num_hidden_layers)
-    return table.pivot(index="layer", columns="matrix", values="change").reindex(depth, fill_value=0.0)
 
 
 # What the lower layers made of examples, by network: the next training on the same ones (another seed, other settings,

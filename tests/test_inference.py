@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
+from course_lib.adapter import add_adapter
 from course_lib.inference import choose, generate, surprise
 from course_lib.layers import share_weights, upper_layers
 from course_lib.prompts import conversation, encode, encode_answer
-from course_lib.training import add_adapter
 
 EXAMPLES = [("Is ice cold?", "yes"), ("Is fire cold?", "no"), ("What is 0 divided by 0?", "no answer")]
 QUESTIONS = [
