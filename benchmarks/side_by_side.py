@@ -61,6 +61,7 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
 }
 OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README
 GROWTH = ("examples", "queries", "shots")
+FORMAT = str(best_dtype("cpu")).removeprefix("torch.")  # the numbers this machine computes in fastest
 REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
 
 
@@ -84,7 +85,7 @@ def measure(job: str) -> pd.DataFrame:
         for way, arguments in JOBS[job].items():
             rows.append({"job": job, "way": way, "repeat": repeat, **run(arguments)})
             print(f"{job}, {way}: {rows[-1]['seconds']:.1f} s", flush=True)
-    table = pd.DataFrame(rows).assign(date=str(date.today()), machine=describe())
+    table = pd.DataFrame(rows).assign(format=FORMAT, date=str(date.today()), machine=describe())
     return table.assign(came_out=table["came_out"].map(json.dumps)) if "came_out" in table else table
 
 
@@ -321,7 +322,8 @@ def main() -> None:
     path = RESULTS / "runs.csv"
     table = pd.read_csv(path, dtype={"way": str})
     for job in sys.argv[1:] or JOBS:
-        table = pd.concat([table[table["job"] != job], measure(job)], ignore_index=True)
+        others = table[(table["job"] != job) | (table["format"] != FORMAT)]
+        table = pd.concat([others, measure(job)], ignore_index=True)
         table.to_csv(path, index=False)
     publish(Runs(table))
 

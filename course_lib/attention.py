@@ -13,6 +13,8 @@ SHARED_PREFIX = "shared_prefix"  # what transformers knows it as
 
 # Up to so many tokens a piece, all scores of a query and a key fit in memory until the gradient needs them.
 SHORT = 128
+# So many scores in bfloat16 lie in a processor's cache.
+CACHED = 600_000
 
 
 def attend(
@@ -36,7 +38,7 @@ def attend(
         assert attention_mask is not None
         assert scaling is not None
         if max(pieces[1:]) <= SHORT and not kwargs.get("dropout") and kwargs.get("softcap") is None:
-            return _side_by_side(query, key, value, pieces, scaling), None
+            return _side_by_side(module, query, key, value, attention_mask, pieces, scaling), None
         return _piece_by_piece(module, query, key, value, attention_mask, pieces, scaling=scaling, **kwargs), None
     if prefix is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
@@ -45,11 +47,23 @@ def attend(
     shared: Any = prefix.layers[module.layer_idx]
     rows, heads, new, width = query.shape
     begins = shared.keys.shape[2]
-    if new > 1:  # torch's attention is fastest here, and what it needs is soon given back
-        key = torch.cat([shared.keys.expand(rows, -1, -1, -1), key], dim=2)
-        value = torch.cat([shared.values.expand(rows, -1, -1, -1), value], dim=2)
-        mask = nn.functional.pad(attention_mask, (begins, 0), value=True)
-        return _look(module, query, key, value, mask, scaling=scaling, **kwargs), None
+    if new > 1:
+        # Torch's attention is fastest in float32, and on a GPU. With bfloat16 on a CPU it is not: there a few rows at a
+        # time, with the scores written out.
+        written_out = query.device.type == "cpu" and query.dtype == torch.bfloat16
+        together = max(CACHED // (heads * new * (begins + new)), 1) if written_out else rows
+        parts = []
+        for own in zip(*(whole.split(together) for whole in (query, key, value, attention_mask)), strict=True):
+            keys, values = (
+                torch.cat([first.expand(len(after), -1, -1, -1), after], dim=2)
+                for first, after in ((shared.keys, own[1]), (shared.values, own[2]))
+            )
+            mask = nn.functional.pad(own[3], (begins, 0), value=True)
+            if written_out:
+                parts.append(_written_out(own[0], keys, values, mask, scaling))
+            else:
+                parts.append(_look(module, own[0], keys, values, mask, scaling=scaling, **kwargs))
+        return torch.cat(parts), None
     # One new token a row: a copy of the prefix for each row and each token would be most of the work.
     query = query.reshape(rows, key.shape[1], -1, width)
     near = (query @ key.transpose(-1, -2)).masked_fill(~attention_mask, -torch.inf)
@@ -87,8 +101,10 @@ def _piece_by_piece(
     return torch.cat(found, dim=1)
 
 
-def _side_by_side(query: Tensor, key: Tensor, value: Tensor, pieces: Sequence[int], scaling: float) -> Tensor:
-    """The same for short pieces, as padded rows of a batch, with the scores written out.
+def _side_by_side(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, pieces: Sequence[int], scaling: float
+) -> Tensor:
+    """The same for short pieces: those after the beginning as padded rows of a batch, with the scores written out.
 
     Torch's attention computes the scores anew for the gradient, so that it need not hold them. For short pieces that
     takes two to seven times as long.
@@ -103,21 +119,24 @@ def _side_by_side(query: Tensor, key: Tensor, value: Tensor, pieces: Sequence[in
         padded = own.new_zeros(rows * longest, *own.shape[1:]).index_copy(0, places, own)
         return padded.unflatten(0, (rows, longest)).transpose(1, 2)
 
-    def scored(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Each query sees the keys up to its own place: (rows, heads, queries, width) to (rows, queries, heads, width)."""
-        new, before = query.shape[2], key.shape[2] - query.shape[2]
-        scores = query.unflatten(1, (key.shape[1], -1)).flatten(2, 3) @ key.transpose(-1, -2)
-        later = scores.new_full((new, before + new), -torch.inf).triu(before + 1)
-        weights = (scores.unflatten(2, (-1, new)) + later).softmax(-1)
-        return (weights.flatten(2, 3) @ value).unflatten(2, (-1, new)).flatten(1, 2).transpose(1, 2)
-
-    query = query * scaling
-    beginning, *_ = scored(*(whole[:, :, :begins] for whole in (query, key, value)))
+    asks, offers, holds = (whole[:, :, :begins] for whole in (query, key, value))
+    beginning = _look(module, asks, offers, holds, mask[..., :begins, :begins], scaling=scaling)
     keys, values = (
-        torch.cat([whole[:, :, :begins].expand(rows, -1, -1, -1), spread(whole)], dim=2) for whole in (key, value)
+        torch.cat([first.expand(rows, -1, -1, -1), spread(whole)], dim=2)
+        for first, whole in ((offers, key), (holds, value))
     )
-    own = scored(spread(query), keys, values).flatten(0, 1).index_select(0, places)
-    return torch.cat([beginning, own])[None]
+    sees = mask.new_ones(1, 1, longest, begins + longest).tril(begins)
+    own = _written_out(spread(query), keys, values, sees, scaling).flatten(0, 1).index_select(0, places)
+    return torch.cat([beginning, own[None]], dim=1)
+
+
+def _written_out(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float) -> Tensor:
+    """Attention by its formula: softmax(scaling · query · key) · value."""
+    new = query.shape[2]
+    query = (query * scaling).unflatten(1, (key.shape[1], -1)).flatten(2, 3)  # with each key head its query heads
+    hidden = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, -torch.inf)
+    weights = ((query @ key.transpose(-1, -2)).unflatten(2, (-1, new)) + hidden[:, None]).softmax(-1)
+    return (weights.flatten(2, 3) @ value).unflatten(2, (-1, new)).flatten(1, 2).transpose(1, 2)
 
 
 def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """Fine-tuning with LoRA, on a model that is split in two so that a laptop can do it.
 
 The lower layers stay as they are, so what they make of an example never changes: it is computed once and kept.
-Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA, in adapter.py) stand
-beside their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all requests begin
-with, once, and then each example, which sees that beginning and itself. No token is padding and none runs twice.
+Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA, adapter.py)
+stand beside their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all
+requests begin with, once, and then each example, which sees that beginning and itself. No token is padding and none
+runs twice.
 """
 
 import functools

@@ -2,10 +2,13 @@
 
 import copy
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import DynamicCache
 
+from course_lib import attention
 from course_lib.adapter import add_adapter
 from course_lib.inference import choose, generate, surprise
 from course_lib.layers import share_weights, upper_layers
@@ -45,6 +48,25 @@ def test_choices_get_the_same_log_probabilities_as_one_by_one(exact, choices):
         torch.testing.assert_close(
             choose(exact, requests(exact), choices, batch_tokens), expected, atol=1e-3, rtol=1e-4
         )
+
+
+def test_attention_in_bfloat16_is_that_in_float32(monkeypatch):
+    """There the scores are written out, here torch does it: for all rows together, and for one after the other."""
+    generator = torch.Generator().manual_seed(0)
+    prefix = DynamicCache()
+    prefix.update(*torch.randn(2, 1, 3, 7, 16, generator=generator), 0)
+    query, key, value = (torch.randn(4, heads, 5, 16, generator=generator) for heads in (9, 3, 3))
+    sees = torch.ones(5, 5, dtype=torch.bool).tril().expand(4, 1, 5, 5).clone()
+    sees[0, 0, 1:, 0] = False  # padding
+    module = SimpleNamespace(layer_idx=0, num_key_value_groups=3, is_causal=True)
+    expected, _ = attention.attend(module, query, key, value, sees, scaling=0.25, prefix=prefix)
+    shared = prefix.layers[0]
+    shared.keys, shared.values = shared.keys.bfloat16(), shared.values.bfloat16()
+    for cached in (1, 10**9):
+        monkeypatch.setattr(attention, "CACHED", cached)
+        given = (whole.bfloat16() for whole in (query, key, value))
+        found, _ = attention.attend(module, *given, sees, scaling=0.25, prefix=prefix)
+        torch.testing.assert_close(found.float(), expected, atol=0.03, rtol=0.03)
 
 
 def test_texts_are_the_same_as_one_by_one(exact):
