@@ -1,7 +1,7 @@
 """This course beside what a user would otherwise pick: the same data, model and machine, in turns, several times.
 
-`make bench` runs all jobs. All runs are kept in results/runs.csv, where a job's new runs replace its earlier ones;
-from it come the tables (results/README.md), the two pictures and a line of the README.
+`make bench` runs all jobs. All runs are kept in results/runs.csv, where a job's new runs replace its earlier ones in
+the same number format; from it come the tables (results/README.md), the two pictures and lines of the README.
 """
 
 import json
@@ -90,10 +90,11 @@ def measure(job: str) -> pd.DataFrame:
 
 
 class Runs:
-    """All runs that were kept, and what they say."""
+    """All runs that were kept of one number format, and what they say."""
 
     def __init__(self, table: pd.DataFrame):
         self.table = table
+        self.format = table["format"].iloc[0]
         self.medians = table.groupby(["job", "way"], sort=False)[["seconds", "peak"]].median()
 
     def came_out(self, job: str, way: str):
@@ -142,72 +143,83 @@ def outcome(runs: Runs, job: str, way: str) -> str:
     return f"{sum(map(str.__eq__, own, ours))} of {len(ours)} answers the same"
 
 
-def targets(runs: Runs) -> list[str]:
-    """What this project set out to reach, and what it reached, as a table in Markdown."""
+TARGETS = {
+    "fine-tuning on 100 reviews for 3 epochs, to held-out scores whose intervals overlap": (
+        "10 times as fast as TRL, a third of its memory"
+    ),
+    "its share of what the machine's matrix products reach": "60 %",
+    "scoring 100 queries with 8 shots, the same answers": "10 times as fast",
+    "writing 64 answers, the same text": "2 times as fast",
+    "start: import and `load_model()`": "3 s",
+    "growth with examples, queries and shots": "a straight line",
+    "the whole course under nbval": "10 minutes on two cores",
+    "memory of a lesson's kernel at its peak": "1.5 GB",
+}
+
+
+def reached(runs: Runs) -> list[str]:
+    """What was reached of each target."""
     tuning, seconds = runs.beside("fine-tuning"), runs.medians["seconds"]
     trl = tuning.loc["TRL SFTTrainer"]
     own = tuning.loc["this course"]
     scoring, writing, start = (runs.beside(job)["ratio"].iloc[1:] for job in ("scoring", "writing", "start"))
     off = ", ".join(f"{job} {runs.line(job)[2]:.0%}" for job in GROWTH)
-    rows = [
-        (
-            "fine-tuning on 100 reviews for 3 epochs, to held-out scores whose intervals overlap",
-            "10 times as fast as TRL, a third of its memory",
-            f"{trl['ratio']:.1f} times, {own['peak'] / trl['peak']:.0%} of its memory",
-        ),
-        ("its share of what the machine's matrix products reach", "60 %", f"{limit(runs)[2]:.0%}"),
-        (
-            "scoring 100 queries with 8 shots, the same answers",
-            "10 times as fast",
-            f"{scoring.min():.1f} to {scoring.max():.1f} times",
-        ),
-        ("writing 64 answers, the same text", "2 times as fast", f"{writing.iloc[0]:.1f} times"),
-        (
-            "start: import and `load_model()`",
-            "3 s",
-            f"{seconds['start', 'this course']:.1f} s (transformers alone: {start.iloc[0]:.1f} times)",
-        ),
-        ("growth with examples, queries and shots", "a straight line", f"off it by at most: {off}"),
+    peaks = [float(peak) for _, peak, _ in runs.came_out("course", "this course")]
+    return [
+        f"{trl['ratio']:.1f} times, {own['peak'] / trl['peak']:.0%} of its memory",
+        f"{limit(runs)[2]:.0%}",
+        f"{scoring.min():.1f} to {scoring.max():.1f} times",
+        f"{writing.iloc[0]:.1f} times",
+        f"{seconds['start', 'this course']:.1f} s (transformers alone: {start.iloc[0]:.1f} times)",
+        f"off it by at most: {off}",
+        f"{seconds['course', 'this course'] / 60:.0f} minutes",
+        f"{min(peaks):.1f} to {max(peaks):.1f} GB",
     ]
-    if "course" in seconds:
-        peaks = [float(peak) for _, peak, _ in runs.came_out("course", "this course")]
-        minutes = seconds["course", "this course"] / 60
-        rows += [
-            ("the whole course under nbval", "10 minutes on two cores", f"{minutes:.0f} minutes"),
-            ("memory of a lesson's kernel at its peak", "1.5 GB", f"{min(peaks):.1f} to {max(peaks):.1f} GB"),
-        ]
-    return ["| what | target | reached |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def limit(runs: Runs) -> tuple[float, float, float]:
     """Operations of a fine-tuning in matrix products, operations a second the machine can do, and the share reached."""
-    own = str(best_dtype("cpu")).removeprefix("torch.")
-    operations, speed = (runs.came_out("limit", way) for way in ("operations", own))
+    operations, speed = (runs.came_out("limit", way) for way in ("operations", runs.format))
     return operations, speed, operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"] / speed
 
 
-def written(runs: Runs) -> str:
+def written(formats: list[Runs]) -> str:
     """The results in Markdown."""
+    rows = zip(TARGETS.items(), *map(reached, formats), strict=True)
     lines = [
         "# Side by side",
         "",
-        "Written by `make bench` from runs.csv. What was aimed at, and what was reached:",
+        "Written by `make bench` from runs.csv. The course computes in bfloat16 where the processor does, else in "
+        "float32; so do the others here. What was aimed at, and what was reached:",
         "",
-        *targets(runs),
+        f"| what | target | {' | '.join(runs.format for runs in formats)} |",
+        "|---|---|" + "---|" * len(formats),
+        *(f"| {' | '.join([*goal, *found])} |" for goal, *found in rows),
         "",
         "Why some were missed, and what was tried: [what bounds it](../README.md).",
         "",
-        "## Every run",
+        "![Bars: how many times as long as with this course each other way takes, by job and number format; the "
+        "figures are those of the tables below](ratios.png)",
         "",
-        "Medians; in brackets every run. Ratio: the time of that way over this course's. Peak memory is that of the "
-        "whole process.",
+        "![Lines: seconds by number of examples, queries and shots, as listed below](growth.png)",
+        "",
+        "In the tables are medians; in brackets every run. Ratio: the time of that way over this course's. Peak memory "
+        "is that of the whole process.",
         "",
         "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
-        "course's default, on the upper 10, is part of why it is faster (the table of layers below shows how much). "
-        "And transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too.",
+        "course's default, on the upper 10, is part of why it is faster (the tables of layers show how much). And "
+        "transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too.",
         "",
-        "![Bars: how many times as long as with this course each other way takes, by job; the figures are those of the "
-        "table below](ratios.png)",
+    ]
+    for runs in formats:
+        lines += of_format(runs)
+    return "\n".join(lines)
+
+
+def of_format(runs: Runs) -> list[str]:
+    """All results in one number format, in lines of Markdown."""
+    lines = [
+        f"## In {runs.format}",
         "",
         "| job | way | seconds | ratio | peak memory | result |",
         "|---|---|---|---|---|---|",
@@ -223,21 +235,14 @@ def written(runs: Runs) -> str:
     seconds = runs.medians["seconds"]
     lines += [
         "",
-        "## The limit",
-        "",
-        "Matrix products of 2048 × 2048 reach "
+        "**The limit.** Matrix products of 2048 × 2048 reach "
         + " and ".join(f"{peak / 1e9:.3g} GFLOP/s in {name}" for name, peak in peaks.items())
-        + f"; here the course computes in {str(best_dtype('cpu')).removeprefix('torch.')}. Its fine-tuning does "
-        f"{operations / 1e12:.1f} × 10¹² operations in matrix products (those of attention not counted), so from its "
-        f"first second to its last {share * speed / 1e9:.0f} GFLOP/s: {share:.0%} of the limit. At the limit itself it "
-        f"would be {seconds['fine-tuning', 'TRL SFTTrainer'] * speed / operations:.1f} times as fast as TRL. By the "
-        "profiler its time goes to "
+        + f". The fine-tuning does {operations / 1e12:.1f} × 10¹² operations in matrix products (those of attention "
+        f"not counted), so from its first second to its last {share * speed / 1e9:.0f} GFLOP/s: {share:.0%} of the "
+        f"limit. At the limit itself it would be {seconds['fine-tuning', 'TRL SFTTrainer'] * speed / operations:.1f} "
+        "times as fast as TRL. By the profiler its time goes to "
         + ", ".join(f"`{name}` {part:.0%}" for name, part in runs.came_out("limit", "profile").items())
         + ".",
-        "",
-        "## Growth",
-        "",
-        "![Lines: seconds by number of examples, queries and shots, as listed below](growth.png)",
         "",
     ]
     for job in GROWTH:
@@ -249,72 +254,84 @@ def written(runs: Runs) -> str:
             f"{off:.0%} of the longest time at the most.",
             "",
         ]
-    lines += ["## Layers", "", "| adapter on so many of the upper layers | seconds | result |", "|---|---|---|"]
-    for way, row in runs.medians.loc["layers"].iterrows():
-        lines.append(f"| {way} | {row['seconds']:.1f} | {outcome(runs, 'layers', str(way))} |")
-    lines.append("")
-    if "course" in seconds:
-        lines += [
-            "## The whole course",
-            "",
-            "Every notebook under nbval, two at a time, model and data in the cache: "
-            f"{seconds['course', 'this course'] / 60:.0f} minutes.",
-            "",
-            "| lesson | its kernel's peak memory | CPU seconds |",
-            "|---|---|---|",
-            *(f"| {lesson} | {peak} GB | {cpu} |" for lesson, peak, cpu in runs.came_out("course", "this course")),
-            "",
-        ]
-    for day, machine in runs.table[["date", "machine"]].drop_duplicates().itertuples(index=False):
-        jobs = runs.table[(runs.table["date"] == day) & (runs.table["machine"] == machine)]["job"].unique()
-        lines += [f"Measured on {day} ({', '.join(jobs)}): {machine}.", ""]
-    return "\n".join(lines)
+    lines += [
+        "| adapter on so many of the upper layers | seconds | result |",
+        "|---|---|---|",
+        *(
+            f"| {way} | {row['seconds']:.1f} | {outcome(runs, 'layers', str(way))} |"
+            for way, row in runs.medians.loc["layers"].iterrows()
+        ),
+        "",
+        "**The whole course.** Every notebook under nbval, two at a time, model and data in the cache: "
+        f"{seconds['course', 'this course'] / 60:.0f} minutes.",
+        "",
+        "| lesson | its kernel's peak memory | CPU seconds |",
+        "|---|---|---|",
+        *(f"| {lesson} | {peak} GB | {cpu} |" for lesson, peak, cpu in runs.came_out("course", "this course")),
+        "",
+    ]
+    for (day, machine), rows in runs.table.groupby(["date", "machine"], sort=False):
+        lines += [f"Measured on {day} ({', '.join(rows['job'].unique())}): {machine}.", ""]
+    return lines
 
 
 def sentence(runs: Runs) -> str:
-    """The main ratios for the README of the course."""
+    """The main ratios in one number format, for the README of the course."""
     parts = [f"{job} with {way} {row.ratio:.1f}" for job, way, row in runs.others()]
     shown = runs.table[runs.table["job"].isin(OTHERS)]
     where = "; ".join(
         f"{', '.join(sorted(set(days)))}: {machine}" for machine, days in shown.groupby("machine")["date"]
     )
-    return f"Times as long as with this course: {'; '.join(parts)}. Medians, measured on {where}."
+    return f"Times as long as with this course, in {runs.format}: {'; '.join(parts)}. Medians, measured on {where}."
 
 
-def draw_ratios(runs: Runs) -> None:
-    """How many times as long as this course the other ways take, as bars."""
-    bars = [(f"{job}: {way}", row["ratio"]) for job, way, row in runs.others()]
-    figure, axes = pyplot.subplots(figsize=(7, 0.5 * len(bars) + 1.2), layout="constrained")
-    axes.barh(*zip(*bars[::-1], strict=True), color="tab:blue")
-    axes.bar_label(axes.containers[0], fmt="%.1f ×", padding=3)
+HATCHES = ("", "///")  # told apart without colour too
+
+
+def draw_ratios(formats: list[Runs]) -> None:
+    """How many times as long as this course the other ways take, as bars: a bar a number format."""
+    table = pd.DataFrame(
+        {runs.format: {f"{job}: {way}": row["ratio"] for job, way, row in runs.others()} for runs in formats}
+    )
+    axes = table[::-1].plot.barh(figsize=(7, 0.6 * len(table) + 1.2), width=0.8, legend=False)
+    for bars, hatch in zip(axes.containers, HATCHES, strict=False):
+        axes.bar_label(bars, fmt="%.1f ×", padding=3, fontsize=8)
+        for bar in bars:
+            bar.set(hatch=hatch, edgecolor="white")
     axes.axvline(1, color="black", linewidth=1)
     axes.set(xlabel="times as long as this course (line: 1)", title="The same job, the same machine")
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(RESULTS / "ratios.png", dpi=100)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], frameon=False)
+    axes.figure.savefig(RESULTS / "ratios.png", dpi=100, bbox_inches="tight")
 
 
-def draw_growth(runs: Runs) -> None:
+def draw_growth(formats: list[Runs]) -> None:
     """How the time grows, a panel a job."""
     figure, panels = pyplot.subplots(1, len(GROWTH), figsize=(3.5 * len(GROWTH), 3), layout="constrained")
     for axes, job in zip(panels, GROWTH, strict=True):
-        sizes, seconds = runs.growth(job)
-        axes.plot(sizes, seconds, "o-")
+        for runs, style in zip(formats, ("o-", "s--"), strict=False):
+            axes.plot(*runs.growth(job), style, label=runs.format)
         axes.set(xlabel=job, title=f"{'fine-tuning' if job == 'examples' else 'scoring'}, more {job}", ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("seconds")
+    panels[0].legend(frameon=False)
     figure.savefig(RESULTS / "growth.png", dpi=100)
 
 
-def publish(runs: Runs) -> None:
-    """Write the results' page and pictures and the README's sentence; print the page."""
-    text = written(runs)
+def publish(table: pd.DataFrame) -> None:
+    """Write the results' page and pictures and the README's sentences; print the page."""
+    complete = [runs for _, runs in table.groupby("format") if set(JOBS) <= set(runs["job"])]
+    formats = [Runs(runs) for runs in complete]
+    text = written(formats)
     (RESULTS / "README.md").write_text(text, encoding="utf-8")
-    draw_ratios(runs)
-    draw_growth(runs)
+    draw_ratios(formats)
+    draw_growth(formats)
     readme = HERE.parent / "README.md"
     course = readme.read_text(encoding="utf-8")
-    readme.write_text(re.sub(r"^Times as long as .*$", sentence(runs), course, flags=re.MULTILINE), encoding="utf-8")
+    sentences = "".join(f"{sentence(runs)}\n\n" for runs in formats)
+    readme.write_text(re.sub(r"^(Times as long as .*\n+)+", sentences, course, flags=re.MULTILINE), encoding="utf-8")
     print(text)
 
 
@@ -325,7 +342,7 @@ def main() -> None:
         others = table[(table["job"] != job) | (table["format"] != FORMAT)]
         table = pd.concat([others, measure(job)], ignore_index=True)
         table.to_csv(path, index=False)
-    publish(Runs(table))
+    publish(table)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ requests begin with, once, and then each example, which sees that beginning and 
 runs twice.
 """
 
+import copy
 import functools
 import os
 import tempfile
@@ -99,14 +100,35 @@ class Top(nn.Module):
 
     def __init__(self, decoder: nn.Module, head: nn.Module):
         super().__init__()
+        last = copy.copy(decoder.layers[-1])
+        self.answers = None
+        if hasattr(last, "mlp"):  # in some models it has another name, and runs for all tokens
+            self.answers = _OnlyAnswers(last.mlp)
+            last._modules = {**last._modules, "mlp": self.answers}
+        decoder.layers = nn.ModuleList([*decoder.layers[:-1], last])
         self.decoder = decoder
         self.head = head
 
     def forward(self, states: Tensor, labels: Tensor, **row: Any) -> dict[str, Tensor]:
         """`states` (1, tokens, width) from the trunk; `labels` (1, tokens): the next token, or -100; see _row."""
-        hidden = self.decoder(inputs_embeds=states, use_cache=False, **row).last_hidden_state
         wanted = labels != -100
+        if self.answers is not None:
+            self.answers.places = wanted[0].nonzero()[:, 0]
+        hidden = self.decoder(inputs_embeds=states, use_cache=False, **row).last_hidden_state
         return {"loss": _Loss.apply(hidden[wanted], self.head, labels[wanted])}
+
+
+class _OnlyAnswers(nn.Module):
+    """The last layer's MLP for the tokens that the loss looks at: nobody reads what it would make of the others."""
+
+    places: Tensor  # theirs in the row
+
+    def __init__(self, mlp: nn.Module):
+        super().__init__()
+        self.mlp = mlp
+
+    def forward(self, states: Tensor) -> Tensor:
+        return torch.zeros_like(states).index_copy(1, self.places, self.mlp(states[:, self.places]))
 
 
 class _Loss(torch.autograd.Function):
