@@ -100,12 +100,13 @@ class Top(nn.Module):
 
     def __init__(self, decoder: nn.Module, head: nn.Module):
         super().__init__()
-        last = copy.copy(decoder.layers[-1])
+        *others, last = cast(nn.ModuleList, decoder.layers)
+        last = copy.copy(last)
         self.answers = None
-        if hasattr(last, "mlp"):  # in some models it has another name, and runs for all tokens
-            self.answers = _OnlyAnswers(last.mlp)
+        if isinstance(mlp := getattr(last, "mlp", None), nn.Module):  # where it has another name it runs for all tokens
+            self.answers = _OnlyAnswers(mlp)
             last._modules = {**last._modules, "mlp": self.answers}
-        decoder.layers = nn.ModuleList([*decoder.layers[:-1], last])
+        decoder.layers = nn.ModuleList([*others, last])
         self.decoder = decoder
         self.head = head
 
