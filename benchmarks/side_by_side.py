@@ -208,7 +208,8 @@ def written(formats: list[Runs]) -> str:
         "",
         "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
         "course's default, on the upper 10, is part of why it is faster (the tables of layers show how much). And "
-        "transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too.",
+        "transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too. In "
+        "bfloat16 every way rounds otherwise, so answers that hang by a hair come out differently.",
         "",
     ]
     for runs in formats:
