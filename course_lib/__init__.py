@@ -13,6 +13,9 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+# oneDNN keeps the code that it writes for every size of product in bfloat16: hundreds of MB, were they never dropped.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+
 # What is imported stays: looking through it for garbage, again and again, would take a third of the time to start.
 gc.disable()
 

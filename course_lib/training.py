@@ -3,8 +3,7 @@
 The lower layers stay as they are, so what they make of an example never changes: it is computed once and kept.
 Only the upper layers are run, forwards and backwards, in every epoch; small trainable matrices (LoRA, adapter.py)
 stand beside their weights, and the loss looks at the tokens of the answer alone. A batch is one long row: what all
-requests begin with, once, and then each example, which sees that beginning and itself. No token is padding and none
-runs twice.
+requests begin with, once, and then each example, which sees that beginning and itself. No token runs twice.
 """
 
 import copy
@@ -189,10 +188,11 @@ def _run_trunk(
     with progress_bar(len(groups), "Running the lower layers once") as advance:
         for group in groups:
             sizes = [len(row) for row in group]
-            whole = torch.tensor([*prefix, *(token for row in group for token in row)], device=model.device)
-            seen = _row(len(prefix), sizes, model.device)
-            states = trunk(whole[None], use_cache=False, **seen).last_hidden_state[0]
-            for tokens, part in zip([[], *group], states.split([len(prefix), *sizes]), strict=True):
+            fill = _fill(len(prefix) + sum(sizes), model.dtype, model.device)
+            whole = torch.tensor([*prefix, *(token for row in group for token in row), *[0] * fill])
+            seen = _row(len(prefix), [*sizes[:-1], sizes[-1] + fill], model.device)
+            states = trunk(whole[None].to(model.device), use_cache=False, **seen).last_hidden_state[0]
+            for tokens, part in zip([[], *group], states.split([len(prefix), *sizes, fill]), strict=False):
                 kept[key(tokens)] = part.clone()
             advance()
     examples = []
@@ -226,8 +226,23 @@ def _batch(beginning: Tensor, examples: list[dict[str, Tensor]]) -> dict[str, An
     """A batch as one row, for `Top`."""
     labels = torch.cat([torch.full((len(beginning),), -100), *(example["labels"] for example in examples)])
     states = torch.cat([beginning, *(example["states"] for example in examples)])
-    sizes = [len(example["labels"]) for example in examples]
-    return {"states": states[None], "labels": labels[None], **_row(len(beginning), sizes, states.device)}
+    fill = _fill(len(labels), states.dtype, states.device)
+    labels, states = nn.functional.pad(labels, (0, fill), value=-100), nn.functional.pad(states, (0, 0, 0, fill))
+    *sizes, last = (len(example["labels"]) for example in examples)
+    return {
+        "states": states[None],
+        "labels": labels[None],
+        **_row(len(beginning), [*sizes, last + fill], states.device),
+    }
+
+
+def _fill(tokens: int, dtype: torch.dtype, device: torch.device) -> int:
+    """How many tokens to put after the last example of a row.
+
+    For products in bfloat16 a CPU's library writes code for every size that it meets, which takes time and memory. So
+    there a row has a multiple of 16 tokens; what stands after an example changes nothing in it.
+    """
+    return -tokens % 16 if dtype == torch.bfloat16 and device.type == "cpu" else 0
 
 
 class _Advance(TrainerCallback):

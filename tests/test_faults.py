@@ -119,7 +119,8 @@ def test_a_kernel_interrupted_at_any_moment_is_used_on(kernel, fault):
     timed = "import time; start = time.monotonic(); fit_and_predict()"
     duration = min(kernel.run(timed, "time.monotonic() - start") for _ in range(3))  # when nothing else disturbs
     for number in range(INTERRUPTS):
-        cell = kernel.begin("fit_and_predict()")
+        # The pause: a signal just after the end of a cell makes ipykernel lose the reply to it.
+        cell = kernel.begin("fit_and_predict(); time.sleep(5)")
         kernel.wait_for_start(cell)
         time.sleep(dice.uniform(0, duration))
         kernel.manager.interrupt_kernel()
