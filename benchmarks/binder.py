@@ -1,7 +1,8 @@
 """Every lesson as on Binder: one core, 2 GB for the server and the kernel together, no network.
 
 binder.sh prepares it and calls `python binder.py FOLDER` in the course's folder. The table of time, CPU seconds and
-memory goes to FOLDER/benchmarks/results/binder.csv and into the tables of README.md and INSTRUCTORS.md.
+memory goes to FOLDER/benchmarks/results/binder.csv, in place of earlier ones in the same number format, and into the
+tables of README.md and INSTRUCTORS.md.
 """
 
 import json
@@ -19,9 +20,10 @@ import nbformat
 import pandas as pd
 import psutil
 from jupyter_client import BlockingKernelClient, find_connection_file
-from machine import describe
+from machine import FORMAT, describe
 
 LIMIT = 2_000_000_000  # bytes
+SHOWN = {"minutes": "{:.0f} min", "GB": "{:.1f} GB", "CPU seconds": "{:.0f}"}
 PORT, TOKEN = 8899, os.urandom(16).hex()
 
 
@@ -118,24 +120,23 @@ def run_lesson(path: Path, server: psutil.Process, group: Group) -> dict[str, fl
 
 
 def write(table: pd.DataFrame, folder: Path) -> None:
-    """Put the figures into the last two columns of the tables, and the machine below them."""
-    table = table.round(2)
-    table.to_csv(folder / "benchmarks" / "results" / "binder.csv")
-    shown = pd.DataFrame(
-        {
-            "minutes": table["minutes"].map("{:.0f} min".format),
-            "GB": table["GB"].map("{:.1f} GB".format),
-            "CPU seconds": table["CPU seconds"].map("{:.0f}".format),
-        }
-    )
-    said = f"One core, measured on {date.today()} by `make binder` on this machine: {describe()}."
+    """Put the figures beside those of the other number format, in the last two columns of the tables."""
+    path = folder / "benchmarks" / "results" / "binder.csv"
+    own = table.round(2).reset_index().assign(format=FORMAT, date=str(date.today()), machine=describe())
+    kept = pd.read_csv(path)
+    every = pd.concat([kept[kept["format"] != FORMAT], own]).sort_values(["format", "lesson"], ascending=[False, True])
+    every.to_csv(path, index=False)
+    formats = every.groupby("format", sort=False)
+    said = "; ".join(f"{name} on {rows['date'].iloc[0]} ({rows['machine'].iloc[0]})" for name, rows in formats)
+    said = f"One core, measured by `make binder`, {' / '.join(formats.groups)}: {said}."
     for name, columns in {"README.md": ["minutes", "GB"], "INSTRUCTORS.md": ["GB", "CPU seconds"]}.items():
         text = (folder / name).read_text(encoding="utf-8")
-        for lesson, cells in shown[columns].iterrows():
+        for lesson, rows in every.groupby("lesson"):
+            cells = [" / ".join(SHOWN[column].format(value) for value in rows[column]) for column in columns]
             row = re.compile(rf"^(\| \[?{lesson[:2]} .*) \| [^|]* \| [^|]* \|$", re.MULTILINE)
             text, count = row.subn(rf"\1 | {' | '.join(cells)} |", text)
             assert count == 1, f"{name} has {count} rows for {lesson}"
-        text = re.sub(r"^One core, measured on .*$", said, text, flags=re.MULTILINE)
+        text = re.sub(r"^One core, measured .*$", said, text, flags=re.MULTILINE)
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -9,6 +9,8 @@ import torch
 
 from course_lib.model import best_dtype
 
+FORMAT = str(best_dtype("cpu")).removeprefix("torch.")  # the numbers this machine computes in fastest
+
 
 def describe() -> str:
     """Processor, cores, memory, number format and versions."""
@@ -17,5 +19,5 @@ def describe() -> str:
     level = torch.backends.cpu.get_cpu_capability()
     return (
         f"{name} ({level}), {os.cpu_count()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB, "
-        f"{str(best_dtype('cpu')).removeprefix('torch.')}, torch {torch.__version__}"
+        f"{FORMAT}, torch {torch.__version__}"
     )

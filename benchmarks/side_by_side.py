@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import describe
+from machine import FORMAT, describe
 from matplotlib import pyplot
 
 from course_lib import load_task
 from course_lib.metrics import interval
-from course_lib.model import best_dtype, embedded_model
+from course_lib.model import embedded_model
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -61,7 +61,6 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
 }
 OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README
 GROWTH = ("examples", "queries", "shots")
-FORMAT = str(best_dtype("cpu")).removeprefix("torch.")  # the numbers this machine computes in fastest
 REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
 
 
