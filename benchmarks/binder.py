@@ -23,7 +23,7 @@ from jupyter_client import BlockingKernelClient, find_connection_file
 from machine import FORMAT, describe
 
 LIMIT = 2_000_000_000  # bytes
-SHOWN = {"minutes": "{:.0f} min", "GB": "{:.1f} GB", "CPU seconds": "{:.0f}"}
+SHOWN = {"minutes": "{:.1f} min", "GB": "{:.1f} GB", "CPU seconds": "{:.0f}"}
 PORT, TOKEN = 8899, os.urandom(16).hex()
 
 

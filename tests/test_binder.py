@@ -78,7 +78,7 @@ def test_post_build_does_what_make_does():
 @pytest.mark.parametrize(
     ("page", "columns"),
     [
-        ("README.md", {"minutes": "{:.0f} min", "GB": "{:.1f} GB"}),
+        ("README.md", {"minutes": "{:.1f} min", "GB": "{:.1f} GB"}),
         ("INSTRUCTORS.md", {"GB": "{:.1f} GB", "CPU seconds": "{:.0f}"}),
     ],
 )
