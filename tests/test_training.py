@@ -34,10 +34,13 @@ def few(exact, pottery):
     return approach.requests(part["input"]), [encode_answer(exact, answer) for answer in part["output"]]
 
 
-@pytest.mark.parametrize("short", [0, 128])  # attention to long pieces, and to short ones
-def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few, short, monkeypatch):
+# Attention to long pieces, and to short ones; rows as they are, and filled up as in bfloat16.
+@pytest.mark.parametrize(("short", "fill"), [(0, 0), (128, 0), (128, 5)])
+def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few, short, fill, monkeypatch):
     requests, answers = few
     monkeypatch.setattr(attention, "SHORT", short)
+    monkeypatch.setattr(training, "_fill", lambda *_: fill)
+    monkeypatch.setattr(training, "_kept", WeakKeyDictionary())
     adapted = add_adapter(share_weights(exact.network), layers=10, rank=8)
     generator = torch.Generator().manual_seed(0)
     trained = {name: weights for name, weights in adapted.named_parameters() if weights.requires_grad}
