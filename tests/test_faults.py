@@ -53,6 +53,7 @@ class Kernel:
     """A real kernel in which a notebook of the course has begun."""
 
     BEGIN = """
+import time
 from test_training import fingerprint
 from course_lib import FineTuned, load_model, load_task
 from course_lib.widgets import quiz
@@ -116,7 +117,7 @@ def kernel(tmp_path_factory):
 
 def test_a_kernel_interrupted_at_any_moment_is_used_on(kernel, fault):
     before, dice, ends = kernel.state(), random.Random(0), Counter()
-    timed = "import time; start = time.monotonic(); fit_and_predict()"
+    timed = "start = time.monotonic(); fit_and_predict()"
     duration = min(kernel.run(timed, "time.monotonic() - start") for _ in range(3))  # when nothing else disturbs
     for number in range(INTERRUPTS):
         # The pause: a signal just after the end of a cell makes ipykernel lose the reply to it.
