@@ -120,7 +120,11 @@ def _side_by_side(
         return padded.unflatten(0, (rows, longest)).transpose(1, 2)
 
     asks, offers, holds = (whole[:, :, :begins] for whole in (query, key, value))
-    beginning = _look(module, asks, offers, holds, mask[..., :begins, :begins], scaling=scaling)
+    own = mask[..., :begins, :begins]
+    if begins <= SHORT:
+        beginning = _written_out(asks, offers, holds, own, scaling)
+    else:
+        beginning = _look(module, asks, offers, holds, own, scaling=scaling)
     keys, values = (
         torch.cat([first.expand(rows, -1, -1, -1), spread(whole)], dim=2)
         for first, whole in ((offers, key), (holds, value))
@@ -132,11 +136,11 @@ def _side_by_side(
 
 def _written_out(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float) -> Tensor:
     """Attention by its formula: softmax(scaling · query · key) · value."""
-    new = query.shape[2]
-    query = (query * scaling).unflatten(1, (key.shape[1], -1)).flatten(2, 3)  # with each key head its query heads
+    together, new = query.shape[1] // key.shape[1], query.shape[2]
+    query = (query * scaling).unflatten(1, (-1, together)).flatten(2, 3)  # with each key head its query heads
     hidden = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, -torch.inf)
-    weights = ((query @ key.transpose(-1, -2)).unflatten(2, (-1, new)) + hidden[:, None]).softmax(-1)
-    return (weights.flatten(2, 3) @ value).unflatten(2, (-1, new)).flatten(1, 2).transpose(1, 2)
+    weights = ((query @ key.transpose(-1, -2)).unflatten(2, (together, new)) + hidden[:, None]).softmax(-1)
+    return (weights.flatten(2, 3) @ value).unflatten(2, (together, new)).flatten(1, 2).transpose(1, 2)
 
 
 def _over_rows(rows: Tensor, shared: Tensor) -> Tensor:

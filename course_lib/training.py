@@ -132,7 +132,7 @@ class _OnlyAnswers(nn.Module):
 
 
 class _Loss(torch.autograd.Function):
-    """The mean cross-entropy of an answer's tokens, up to 192 at a time, and its gradient on the way.
+    """The mean cross-entropy of an answer's tokens, up to 128 at a time, and its gradient on the way.
 
     A token has a score for each of tens of thousands of words: of all tokens at once they can be the largest thing in
     memory. So they are turned into probabilities, and these into the gradient (the probability of each word, less 1
@@ -143,15 +143,14 @@ class _Loss(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, head: nn.Module, labels: Tensor) -> Tensor:
         total = torch.zeros((), device=hidden.device)
         gradients: list[Tensor] = []
-        parts = -(-len(labels) // 192)
+        parts = -(-len(labels) // 128)
         for states, truth in zip(hidden.tensor_split(parts), labels[:, None].tensor_split(parts), strict=True):
             with torch.enable_grad():
                 states = states.detach().requires_grad_()
                 scores = head(states)
-            words = scores.detach().float()
-            scale = words.logsumexp(-1, keepdim=True)
-            total += (scale - words.gather(-1, truth)).sum() / len(labels)
-            words.sub_(scale).exp_().scatter_add_(-1, truth, -torch.ones_like(scale)).div_(len(labels))
+            words = scores.detach().log_softmax(-1, dtype=torch.float32)
+            total -= words.gather(-1, truth).sum() / len(labels)
+            words.exp_().scatter_add_(-1, truth, -words.new_ones(truth.shape)).div_(len(labels))
             scores.backward(words.to(scores.dtype))
             gradients.append(cast(Tensor, states.grad))
         ctx.save_for_backward(torch.cat(gradients))
@@ -246,7 +245,7 @@ def _fill(tokens: int, dtype: torch.dtype, device: torch.device) -> int:
 
 
 class _Advance(TrainerCallback):
-    """Moves the bar after every step of the Trainer, and after every eighth gives memory back."""
+    """Moves the bar after every step of the Trainer."""
 
     def __init__(self, advance: Callable[[str], None]):
         self.advance = advance
@@ -254,5 +253,3 @@ class _Advance(TrainerCallback):
     def on_log(self, args, state, control, logs=None, **kwargs):
         if "loss" in logs:
             self.advance(f"loss {logs['loss']:.2f}")
-            if state.global_step % 8 == 0:
-                give_back_memory()
