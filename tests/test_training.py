@@ -34,8 +34,8 @@ def few(exact, pottery):
     return approach.requests(part["input"]), [encode_answer(exact, answer) for answer in part["output"]]
 
 
-# Attention to long pieces, and to short ones; rows as they are, and filled up as in bfloat16; requests that begin alike,
-# and such that do not.
+# Attention to long pieces, and to short ones; rows as they are, and filled up as in bfloat16; requests that begin
+# alike, and such that do not.
 @pytest.mark.parametrize(("short", "fill", "alike"), [(0, 0, True), (128, 0, True), (128, 5, True), (128, 0, False)])
 def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few, short, fill, alike, monkeypatch):
     requests, answers = few
