@@ -78,10 +78,10 @@ def fit_and_predict():
         return self.client.execute(code, user_expressions={"wanted": wanted or "None"}, stop_on_error=False)
 
     def wait_for_start(self, cell):
-        """Wait until a cell runs: a signal that comes before makes ipykernel lose the whole message."""
+        """Wait until a cell prints something: a signal before its own code runs makes ipykernel lose the message."""
         while True:
             message = self.client.get_iopub_msg(timeout=60)
-            if (message["msg_type"], message["parent_header"].get("msg_id")) == ("execute_input", cell):
+            if (message["msg_type"], message["parent_header"].get("msg_id")) == ("stream", cell):
                 return
 
     def end(self, cell):
@@ -121,7 +121,7 @@ def test_a_kernel_interrupted_at_any_moment_is_used_on(kernel, fault):
     duration = min(kernel.run(timed, "time.monotonic() - start") for _ in range(3))  # when nothing else disturbs
     for number in range(INTERRUPTS):
         # The pause: a signal just after the end of a cell makes ipykernel lose the reply to it.
-        cell = kernel.begin("fit_and_predict(); time.sleep(5)")
+        cell = kernel.begin("print('begun', flush=True); fit_and_predict(); time.sleep(5)")
         kernel.wait_for_start(cell)
         time.sleep(dice.uniform(0, duration))
         kernel.manager.interrupt_kernel()
