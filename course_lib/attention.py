@@ -120,11 +120,11 @@ def _side_by_side(
         return padded.unflatten(0, (rows, longest)).transpose(1, 2)
 
     asks, offers, holds = (whole[:, :, :begins] for whole in (query, key, value))
-    own = mask[..., :begins, :begins]
+    among = mask[..., :begins, :begins]
     if begins <= SHORT:
-        beginning = _written_out(asks, offers, holds, own, scaling)
+        beginning = _written_out(asks, offers, holds, among, scaling)
     else:
-        beginning = _look(module, asks, offers, holds, own, scaling=scaling)
+        beginning = _look(module, asks, offers, holds, among, scaling=scaling)
     keys, values = (
         torch.cat([first.expand(rows, -1, -1, -1), spread(whole)], dim=2)
         for first, whole in ((offers, key), (holds, value))

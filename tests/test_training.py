@@ -35,12 +35,17 @@ def few(exact, pottery):
 
 
 # Attention to long pieces, and to short ones; rows as they are, and filled up as in bfloat16; requests that begin
-# alike, and such that do not.
-@pytest.mark.parametrize(("short", "fill", "alike"), [(0, 0, True), (128, 0, True), (128, 5, True), (128, 0, False)])
-def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few, short, fill, alike, monkeypatch):
+# alike, that do not, and that begin alike for longer than a short piece.
+@pytest.mark.parametrize(
+    ("short", "fill", "begin"),
+    [(0, 0, "alike"), (128, 0, "alike"), (128, 5, "alike"), (128, 0, "unlike"), (128, 0, "alike for long")],
+)
+def test_the_split_model_has_the_loss_and_the_gradients_of_the_whole_one(exact, few, short, fill, begin, monkeypatch):
     requests, answers = few
-    if not alike:
+    if begin == "unlike":
         requests = [[number, *request] for number, request in enumerate(requests)]
+    if begin == "alike for long":
+        requests = [[*range(100, 250), *request] for request in requests]
     monkeypatch.setattr(attention, "SHORT", short)
     monkeypatch.setattr(training, "_fill", lambda *_: fill)
     monkeypatch.setattr(training, "_kept", WeakKeyDictionary())
