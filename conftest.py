@@ -10,11 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from course_lib import start_session
+
 LIMIT = 2e9  # bytes: what Binder gives
 needs: dict[str, tuple[float, float]] = {}  # by notebook: peak memory in bytes, seconds of CPU time
 # Test files that run side by side share the cores: threads that wait for one another would cost a tenth.
 if side_by_side := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // int(side_by_side), 1)))
+start_session()
 os.environ["COURSE_PROGRESS"] = str(Path(tempfile.mkdtemp()) / "progress.json")  # kernels inherit it
 
 

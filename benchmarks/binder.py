@@ -1,8 +1,8 @@
 """Every lesson as on Binder: one core, 2 GB for the server and the kernel together, no network.
 
-binder.sh prepares it and calls `python binder.py FOLDER` in the course's folder. The table of time, CPU seconds and
-memory goes to FOLDER/benchmarks/results/binder.csv, in place of earlier ones in the same number format, and into the
-tables of README.md and INSTRUCTORS.md.
+binder.sh prepares it and calls `python binder.py FOLDER` in the course's folder. Time, CPU seconds and memory replace
+earlier figures in the same number format in FOLDER/benchmarks/results/binder.csv, and go into the tables of README.md
+and INSTRUCTORS.md. This process calls no start_session(): the server must get the environment that Binder gives it.
 """
 
 import json
@@ -28,7 +28,7 @@ PORT, TOKEN = 8899, os.urandom(16).hex()
 
 
 class Group:
-    """A control group (of version 1 or 2) with a limit of memory."""
+    """A control group (version 1 or 2) with a memory limit."""
 
     def __init__(self, limit: int):
         root = Path("/sys/fs/cgroup")
@@ -40,15 +40,15 @@ class Group:
         self.folder.mkdir(exist_ok=True)
         (self.folder / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(limit))
         swap = self.folder / ("memory.memsw.limit_in_bytes" if first else "memory.swap.max")
-        if swap.exists():  # or what does not fit would go there
+        if swap.exists():  # otherwise what does not fit would go there
             swap.write_text(str(limit) if first else "0")
 
     def join(self) -> None:
-        """Put this process, and all that it will start, into the group."""
+        """Put this process and all that it starts into the group."""
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
 
     def memory(self) -> int:
-        """What the group holds in bytes, counted as Kubernetes does: without what was read from files and lies idle."""
+        """The group's memory in bytes, counted as Kubernetes does: without idle file cache."""
         cached = re.search(rf"^{self.cached} (\d+)", (self.folder / "memory.stat").read_text(), re.MULTILINE)
         return int((self.folder / self.used).read_text()) - int(cached[1])
 
@@ -82,7 +82,7 @@ def ask(method: str, path: str, body: object = None):
 
 
 def run_lesson(path: Path, server: psutil.Process, group: Group) -> dict[str, float]:
-    """Run all cells of a lesson in a kernel that the server starts; raises RuntimeError where a cell fails."""
+    """Run all cells of a lesson in a kernel that the server starts; raises RuntimeError if a cell fails."""
     peak, done = 0, threading.Event()
 
     def watch():

@@ -1,9 +1,14 @@
-"""Jobs as this course does them and as a user would otherwise, by the other packages' documentation.
+"""Jobs as this course does them, and as other packages' documentation says to do them.
 
-`python contestants.py NAME [NUMBER]` runs one once and prints, as JSON, the seconds it took, the peak memory of its
+`python contestants.py NAME [NUMBER]` runs one job once and prints, as JSON, the seconds it took, the peak memory of its
 process until then in bytes, and what came out. Each is a generator of three steps: what is not timed (imports, loading
 the model), the job, and what came out of it.
 """
+# ruff: noqa: E402
+
+from course_lib import start_session
+
+start_session()  # before torch is imported, and for all ways alike
 
 import json
 import resource
@@ -19,12 +24,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
 from course_lib import FewShot, FineTuned, load_model, load_task
-from course_lib.inference import choose, generate
-from course_lib.model import LanguageModel, best_dtype, embedded_model
-from course_lib.prompts import conversation, encode, encode_answer
-from course_lib.tasks import packaged
+from course_lib.llm.bundled import bundled_model
+from course_lib.llm.chat import conversation, encode, encode_answer
+from course_lib.llm.inference import generate, score_choices
+from course_lib.llm.model import LanguageModel, best_dtype
+from course_lib.tasks.builtin import packaged
 
-FOLDER = str(embedded_model())  # the same weights for all
+FOLDER = str(bundled_model())  # the same weights for all
 DTYPE = best_dtype("cpu")
 
 
@@ -57,29 +63,29 @@ def asked(text):
 def judged(network):
     """The answers of a trained network to the held-out reviews, by the same code for all ways."""
     model = load_model()
-    requests = [encode(model, asked(text)) for text in REVIEWS.test["input"]]
+    prompts = [encode(model, asked(text)) for text in REVIEWS.test["input"]]
     network = network.merge_and_unload().eval()
     network.set_attn_implementation(model.network.config._attn_implementation)
-    best = choose(model.with_network(network), requests, REVIEWS.prompt.choices).argmax(1)
+    best = score_choices(model.with_network(network), prompts, REVIEWS.prompt.choices).argmax(1)
     return [REVIEWS.prompt.choices[place] for place in best.tolist()]
 
 
 def fine_tuning_course_lib():
     model = load_model()
     yield
-    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model)
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model, random_state=0)
     tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     yield
-    yield tuned.predict(REVIEWS.test["input"])
+    yield tuned.predict(REVIEWS.test["input"]).tolist()
 
 
 def layers(count):
     """The same with an adapter on fewer or more layers: 30 is all of them, so that no lower ones run only once."""
-    tuned = FineTuned(layers=count, epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model())
+    tuned = FineTuned(layers=count, epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model(), random_state=0)
     yield
     tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     yield
-    yield tuned.predict(REVIEWS.test["input"])
+    yield tuned.predict(REVIEWS.test["input"]).tolist()
 
 
 def fine_tuning_trl():
@@ -108,9 +114,9 @@ def fine_tuning_trainer():
     yield
 
     def tokenize(row):
-        request = tokenizer.apply_chat_template(asked(row["input"]), add_generation_prompt=True, return_dict=False)
+        prompt = tokenizer.apply_chat_template(asked(row["input"]), add_generation_prompt=True, return_dict=False)
         answer = tokenizer(row["output"])["input_ids"] + [tokenizer.eos_token_id]
-        return {"input_ids": request + answer, "labels": [-100] * len(request) + answer}
+        return {"input_ids": prompt + answer, "labels": [-100] * len(prompt) + answer}
 
     trainer = Trainer(
         get_peft_model(model, EVERYWHERE),
@@ -124,7 +130,7 @@ def fine_tuning_trainer():
 
 
 # Scoring: 8 shots, 100 reviews; all ways read the very text that skorch's classifier makes of them.
-def prompts(model, tokenizer):
+def skorch_prompts(model, tokenizer):
     from skorch.llm import FewShotClassifier
 
     classifier = FewShotClassifier(model=model, tokenizer=tokenizer, max_samples=8, random_state=0)
@@ -134,15 +140,16 @@ def prompts(model, tokenizer):
 
 def scoring_course_lib():
     model = load_model()
-    classifier, texts = prompts(model.network, model.tokenizer)
+    classifier, texts = skorch_prompts(model.network, model.tokenizer)
     yield
-    best = choose(model, [encode_answer(model, text) for text in texts], classifier.classes_.tolist()).argmax(1)
+    tokens = [encode_answer(model, text) for text in texts]
+    best = score_choices(model, tokens, classifier.classes_.tolist()).argmax(1)
     yield
     yield [classifier.classes_[place] for place in best.tolist()]
 
 
 def scoring_skorch():
-    classifier, _ = prompts(*plain())
+    classifier, _ = skorch_prompts(*plain())
     yield
     answers = classifier.predict(list(REVIEWS.test["input"]))
     yield
@@ -154,7 +161,7 @@ def scoring_lm_eval():
     from lm_eval.models.huggingface import HFLM
 
     network, tokenizer = plain()
-    classifier, texts = prompts(network, tokenizer)
+    classifier, texts = skorch_prompts(network, tokenizer)
     classes = classifier.classes_.tolist()
     model = HFLM(pretrained=network, tokenizer=tokenizer, device="cpu", batch_size=BATCH)
     yield
@@ -169,16 +176,17 @@ def scoring_lm_eval():
 
 
 # Writing: 64 answers of up to 48 tokens to the shop's questions, 8 shots, greedily.
-def requests(model):
+def shop_prompts(model):
     shop = load_task("shop-questions")
-    few = FewShot(8, prompt=shop.prompt, model=model).fit(shop.train["input"], shop.train["output"])
+    few = FewShot(8, prompt=shop.prompt, model=model, random_state=0)
+    few.fit(shop.train["input"], shop.train["output"])
     questions = [*shop.test["input"], *shop.train["input"]][:64]
-    return few.requests(questions)
+    return few.encode_prompts(questions)
 
 
 def writing_course_lib():
     model = load_model()
-    given = requests(model)
+    given = shop_prompts(model)
     yield
     answers = generate(model, given, max_new_tokens=48)
     yield
@@ -187,7 +195,7 @@ def writing_course_lib():
 
 def writing_transformers():
     network, tokenizer = plain()
-    given = requests(LanguageModel(FOLDER, network, tokenizer))
+    given = shop_prompts(LanguageModel(FOLDER, network, tokenizer))
     yield
     tokenizer.padding_side = "left"
     batch = tokenizer.pad({"input_ids": given}, return_tensors="pt")  # all at once: faster than in smaller batches
@@ -197,7 +205,7 @@ def writing_transformers():
     yield [answer.strip() for answer in answers]
 
 
-# The physical limit: what the machine makes of large matrix products, and how much of that a fine-tuning is.
+# The physical limit: how fast the machine multiplies large matrices, and how much of that a fine-tuning reaches.
 def limit_products(bits):
     one, other = torch.rand(2, 2048, 2048).to({32: torch.float32, 16: torch.bfloat16}[bits])
     yield
@@ -207,14 +215,14 @@ def limit_products(bits):
         one @ other
         seconds.append(time.perf_counter() - start)
     yield
-    yield 2 * 2048**3 / statistics.median(seconds)  # operations a second
+    yield 2 * 2048**3 / statistics.median(seconds)  # operations per second
 
 
 def limit_operations():
     from torch.utils.flop_counter import FlopCounterMode
 
     model = load_model()
-    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model)
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=model, random_state=0)
     yield
     with FlopCounterMode(display=False) as counter:
         tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
@@ -225,7 +233,7 @@ def limit_operations():
 def limit_profile():
     from torch.profiler import ProfilerActivity, profile
 
-    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model())
+    tuned = FineTuned(epochs=EPOCHS, prompt=REVIEWS.prompt, model=load_model(), random_state=0)
     yield
     with profile(activities=[ProfilerActivity.CPU]) as recorded:
         tuned.fit(REVIEWS.train["input"], REVIEWS.train["output"])
@@ -248,14 +256,15 @@ def growth_examples(count):
     texts = pieces(count)
     answers = ["yes" if len(text) % 2 else "no" for text in texts]  # what is learned does not matter here
     yield
-    FineTuned(epochs=1, prompt=REVIEWS.prompt, model=model).fit(texts, answers)
+    FineTuned(epochs=1, prompt=REVIEWS.prompt, model=model, random_state=0).fit(texts, answers)
     yield
     yield len(texts)
 
 
 def growth_queries(count):
     model = load_model()
-    few = FewShot(8, prompt=REVIEWS.prompt, model=model).fit(REVIEWS.train["input"], REVIEWS.train["output"])
+    few = FewShot(8, prompt=REVIEWS.prompt, model=model, random_state=0)
+    few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     texts = pieces(count)
     yield
     few.predict(texts)
@@ -265,13 +274,13 @@ def growth_queries(count):
 
 def growth_shots(count):
     model = load_model()
-    few = FewShot(count, prompt=REVIEWS.prompt, model=model)
+    few = FewShot(count, prompt=REVIEWS.prompt, model=model, random_state=0)
     few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     texts = pieces(100)
     yield
     few.predict(texts)
     yield
-    yield len(few.requests(texts[:1])[0])  # tokens
+    yield len(few.encode_prompts(texts[:1])[0])  # tokens
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from course_lib.model import best_dtype
+from course_lib.llm.model import best_dtype
 
 FORMAT = str(best_dtype("cpu")).removeprefix("torch.")  # the numbers this machine computes in fastest
 

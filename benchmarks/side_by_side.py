@@ -1,8 +1,13 @@
-"""This course beside what a user would otherwise pick: the same data, model and machine, in turns, several times.
+"""This course and other packages on the same jobs: the same data, model and machine, in turns, several times.
 
 `make bench` runs all jobs. All runs are kept in results/runs.csv, where a job's new runs replace its earlier ones in
-the same number format; from it come the tables (results/README.md), the two pictures and lines of the README.
+the same number format. The tables (results/README.md), the two pictures and the README's lines are made from it.
 """
+# ruff: noqa: E402
+
+from course_lib import start_session
+
+start_session()  # the processes started below inherit its settings, so that all ways run with the same
 
 import json
 import re
@@ -19,8 +24,8 @@ from machine import FORMAT, describe
 from matplotlib import pyplot
 
 from course_lib import load_task
-from course_lib.metrics import interval
-from course_lib.model import embedded_model
+from course_lib.intervals import interval
+from course_lib.llm.bundled import bundled_model
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -42,11 +47,11 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
         "transformers generate, batched": [CONTESTANTS, "writing_transformers"],
     },
     "start": {
-        "this course": ["-c", "from course_lib import load_model; load_model()"],
+        "this course": ["-c", "from course_lib import load_model, start_session; start_session(); load_model()"],
         "transformers alone": [
             "-c",
             "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
-            f"[one.from_pretrained({str(embedded_model())!r}) for one in (AutoModelForCausalLM, AutoTokenizer)]",
+            f"[one.from_pretrained({str(bundled_model())!r}) for one in (AutoModelForCausalLM, AutoTokenizer)]",
         ],
     },
     "limit": {
@@ -59,8 +64,9 @@ JOBS: dict[str, dict[str, list[str]]] = {  # for each way of a job: what Python 
     "layers": {str(count): [CONTESTANTS, "layers", str(count)] for count in (2, 5, 10, 20, 30)},
     "course": {"this course": [*NBVAL, str(HERE.parent / "notebooks")]},
 }
-OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what stands in the table, the picture and the README
+OTHERS = ("fine-tuning", "scoring", "writing", "start")  # what the table, the picture and the README show
 GROWTH = ("examples", "queries", "shots")
+COMPARED = "Time compared with this course (which is 1)"  # begins the lines in the README
 REPEATS = dict.fromkeys(JOBS, 3) | dict.fromkeys((*GROWTH, "limit", "layers", "course"), 1)
 
 
@@ -78,7 +84,7 @@ def run(arguments: list[str]) -> dict:
 
 
 def measure(job: str) -> pd.DataFrame:
-    """All ways of a job in turns: a row a run."""
+    """All ways of a job in turns: a row per run."""
     rows = []
     for repeat in range(REPEATS[job]):
         for way, arguments in JOBS[job].items():
@@ -89,7 +95,7 @@ def measure(job: str) -> pd.DataFrame:
 
 
 class Runs:
-    """All runs that were kept of one number format, and what they say."""
+    """All kept runs in one number format, and what they say."""
 
     def __init__(self, table: pd.DataFrame):
         self.table = table
@@ -102,7 +108,7 @@ class Runs:
         return json.loads(rows["came_out"].iloc[-1])
 
     def beside(self, job: str) -> pd.DataFrame:
-        """The ways of a job, a row a way: median seconds, the ratio to this course's, and each run."""
+        """A row per way of a job: median seconds, their ratio to this course's, and the seconds of each run."""
         table = self.medians.loc[job].copy()
         table["ratio"] = table["seconds"] / table.loc["this course", "seconds"]
         table["runs"] = [
@@ -112,7 +118,7 @@ class Runs:
         return table
 
     def others(self) -> Iterator[tuple[str, str, pd.Series]]:
-        """Job, way and its row of `beside`, for what a user would otherwise pick."""
+        """Job, way and its row of `beside`, for every way but this course."""
         for job in OTHERS:
             for way, row in self.beside(job).iloc[1:].iterrows():
                 yield job, str(way), row
@@ -123,15 +129,17 @@ class Runs:
         return table.index.astype(float).to_numpy(), table["seconds"].to_numpy()
 
     def line(self, job: str) -> tuple[float, float, float]:
-        """A straight line through a job's growth: seconds for each, fixed seconds, and the share of the longest time
-        by which a size is off it at the most."""
+        """A straight line through a job's growth: seconds for each, fixed seconds, and the largest distance from it.
+
+        The distance is a share of the longest time.
+        """
         sizes, seconds = self.growth(job)
         slope, fixed = np.polyfit(sizes, seconds, 1)
         return slope, fixed, np.abs(fixed + slope * sizes - seconds).max() / seconds.max()
 
 
 def outcome(runs: Runs, job: str, way: str) -> str:
-    """What a way's result is worth, beside this course's."""
+    """How good a way's result is, or how much of it equals this course's."""
     own = runs.came_out(job, way)
     if job in ("fine-tuning", "layers"):
         task = load_task("movie-reviews")
@@ -170,14 +178,14 @@ def reached(runs: Runs) -> list[str]:
         f"{scoring.min():.1f} to {scoring.max():.1f} times",
         f"{writing.iloc[0]:.1f} times",
         f"{seconds['start', 'this course']:.1f} s (transformers alone: {start.iloc[0]:.1f} times)",
-        f"off it by at most: {off}",
+        f"distance from it at most: {off}",
         f"{seconds['course', 'this course'] / 60:.0f} minutes",
         f"{min(peaks):.1f} to {max(peaks):.1f} GB",
     ]
 
 
 def limit(runs: Runs) -> tuple[float, float, float]:
-    """Operations of a fine-tuning in matrix products, operations a second the machine can do, and the share reached."""
+    """A fine-tuning's operations in matrix products, the machine's operations per second, and the share reached."""
     operations, speed = (runs.came_out("limit", way) for way in ("operations", runs.format))
     return operations, speed, operations / runs.medians.loc[("fine-tuning", "this course"), "seconds"] / speed
 
@@ -189,26 +197,26 @@ def written(formats: list[Runs]) -> str:
         "# Side by side",
         "",
         "Written by `make bench` from runs.csv. The course computes in bfloat16 where the processor does, else in "
-        "float32; so do the others here. What was aimed at, and what was reached:",
+        "float32; so do the others here. The targets, and what was reached:",
         "",
         f"| what | target | {' | '.join(runs.format for runs in formats)} |",
         "|---|---|" + "---|" * len(formats),
         *(f"| {' | '.join([*goal, *found])} |" for goal, *found in rows),
         "",
-        "Why some were missed, and what was tried: [what bounds it](../README.md).",
+        "Why some were missed, and what was tried: [what limits the speed](../README.md).",
         "",
-        "![Bars: how many times as long as with this course each other way takes, by job and number format; the "
-        "figures are those of the tables below](ratios.png)",
+        "![Bars: the time of each other way compared with this course, by job and number format; the figures are those "
+        "of the tables below](ratios.png)",
         "",
         "![Lines: seconds by number of examples, queries and shots, as listed below](growth.png)",
         "",
-        "In the tables are medians; in brackets every run. Ratio: the time of that way over this course's. Peak memory "
-        "is that of the whole process.",
+        "The tables show medians, and every run in brackets. The time compared with this course is the way's time "
+        "divided by this course's. Peak memory is that of the whole process.",
         "",
-        "The other packages are used as their documentation shows. So their adapters stand on all 30 layers; the "
-        "course's default, on the upper 10, is part of why it is faster (the tables of layers show how much). And "
-        "transformers is not given a prefilled cache of what all requests begin with, which `generate` takes too. In "
-        "bfloat16 every way rounds otherwise, so answers that hang by a hair come out differently.",
+        "The other packages are used as their documentation shows. So they adapt all 30 layers; the course adapts the "
+        "upper 10 by default, which is part of why it is faster (the tables of layers show how much). And transformers "
+        "is not given a prefilled cache of the requests' common beginning, although `generate` would take one. In "
+        "bfloat16 every way rounds in its own order, so answers that are nearly a tie can differ.",
         "",
     ]
     for runs in formats:
@@ -221,7 +229,7 @@ def of_format(runs: Runs) -> list[str]:
     lines = [
         f"## In {runs.format}",
         "",
-        "| job | way | seconds | ratio | peak memory | result |",
+        "| job | way | seconds | time compared with this course | peak memory | result |",
         "|---|---|---|---|---|---|",
     ]
     for job in OTHERS:
@@ -251,11 +259,11 @@ def of_format(runs: Runs) -> list[str]:
         slope, fixed, off = runs.line(job)
         lines += [
             f"**More {job}.** {steps}. A straight line of {fixed:.1f} s and {slope:.3f} s for each is off by "
-            f"{off:.0%} of the longest time at the most.",
+            f"{off:.0%} of the longest time at most.",
             "",
         ]
     lines += [
-        "| adapter on so many of the upper layers | seconds | result |",
+        "| upper layers with an adapter | seconds | result |",
         "|---|---|---|",
         *(
             f"| {way} | {row['seconds']:.1f} | {outcome(runs, 'layers', str(way))} |"
@@ -276,20 +284,20 @@ def of_format(runs: Runs) -> list[str]:
 
 
 def sentence(runs: Runs) -> str:
-    """The main ratios in one number format, for the README of the course."""
+    """The main ratios in one number format, for the course's README."""
     parts = [f"{job} with {way} {row.ratio:.1f}" for job, way, row in runs.others()]
     shown = runs.table[runs.table["job"].isin(OTHERS)]
     where = "; ".join(
         f"{', '.join(sorted(set(days)))}: {machine}" for machine, days in shown.groupby("machine")["date"]
     )
-    return f"Times as long as with this course, in {runs.format}: {'; '.join(parts)}. Medians, measured on {where}."
+    return f"{COMPARED}, in {runs.format}: {'; '.join(parts)}. Medians, measured on {where}."
 
 
-HATCHES = ("", "///")  # told apart without colour too
+HATCHES = ("", "///")  # they differ without colour too
 
 
 def draw_ratios(formats: list[Runs]) -> None:
-    """How many times as long as this course the other ways take, as bars: a bar a number format."""
+    """The time of the other ways compared with this course, as bars: one per number format."""
     table = pd.DataFrame(
         {runs.format: {f"{job}: {way}": row["ratio"] for job, way, row in runs.others()} for runs in formats}
     )
@@ -299,7 +307,7 @@ def draw_ratios(formats: list[Runs]) -> None:
         for bar in bars:
             bar.set(hatch=hatch, edgecolor="white")
     axes.axvline(1, color="black", linewidth=1)
-    axes.set(xlabel="times as long as this course (line: 1)", title="The same job, the same machine")
+    axes.set(xlabel="time compared with this course (line: this course, 1)", title="The same job, the same machine")
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     handles, labels = axes.get_legend_handles_labels()
@@ -308,7 +316,7 @@ def draw_ratios(formats: list[Runs]) -> None:
 
 
 def draw_growth(formats: list[Runs]) -> None:
-    """How the time grows, a panel a job."""
+    """How the time grows, one panel per job."""
     figure, panels = pyplot.subplots(1, len(GROWTH), figsize=(3.5 * len(GROWTH), 3), layout="constrained")
     for axes, job in zip(panels, GROWTH, strict=True):
         for runs, style in zip(formats, ("o-", "s--"), strict=False):
@@ -331,7 +339,8 @@ def publish(table: pd.DataFrame) -> None:
     readme = HERE.parent / "README.md"
     course = readme.read_text(encoding="utf-8")
     sentences = "".join(f"{sentence(runs)}\n\n" for runs in formats)
-    readme.write_text(re.sub(r"^(Times as long as .*\n+)+", sentences, course, flags=re.MULTILINE), encoding="utf-8")
+    course = re.sub(rf"^({re.escape(COMPARED)}.*\n+)+", sentences, course, flags=re.MULTILINE)
+    readme.write_text(course, encoding="utf-8")
     print(text)
 
 

@@ -1,6 +1,6 @@
-"""Do the lessons' conclusions hold under other seeds? Runs lessons 02 to 07 anew with seeds 0, 1 and 2.
+"""Do the lessons' conclusions hold under other seeds? Runs lessons 02 to 07 again with seeds 0, 1 and 2.
 
-`make seeds` runs it; it takes about an hour and a half on two cores and is no part of `make test`.
+`make seeds` runs it; it takes about an hour and a half on two cores and is not part of `make test`.
 """
 
 import ast
@@ -24,7 +24,7 @@ CONCLUSIONS = {  # what a lesson states, as expressions over the variables that 
     ],
     "05-accuracy-and-hallucination": [
         "shares.loc[('tuned on facts', 'known'), 'correct'] > shares.loc[('base', 'known'), 'correct']",
-        "invented.loc['tuned, with refusals', 'high'] < invented.loc['tuned on facts', 'low']",
+        "accuracy_table(invented).high['tuned, with refusals'] < accuracy_table(invented).low['tuned on facts']",
         "sum(noisy[0]) > sum(noisy[30])",
     ],
     "06-cost-and-efficiency": [
@@ -44,7 +44,7 @@ def names(source):
 
 
 def up_to_the_last_of(wanted, cells):
-    """The cells of a notebook without those after the last that sets one of the variables."""
+    """The cells of a notebook, up to the last one that sets one of the variables."""
     last = 0
     for place, cell in enumerate(cells):
         statements = ast.walk(ast.parse(cell.source)) if cell.cell_type == "code" else ()

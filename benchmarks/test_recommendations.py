@@ -1,19 +1,19 @@
-"""What the decision report recommends, live: nothing to learn, a keyword that decides, what only examples can teach.
+"""What is recommended, live: where nothing can be learned, where a keyword decides, where only examples can teach.
 
-`make seeds` runs it. tests/test_verdict.py holds the same rules to the same three cases over seeds, without a model.
+`make seeds` runs it. tests/test_decide.py holds the same rule to the same three cases over seeds, without a model.
 """
 
 import numpy as np
 
 from course_lib import FineTuned, Task, compare, load_task
-from course_lib.verdict import approaches_for, verdict
+from course_lib.decide.rule import candidates, recommend
 
 
 def recommended(task):
-    report = compare(task, approaches_for(task))
-    decision = verdict(report)
-    print(report, decision, sep="\n")
-    return decision.recommendation
+    report = compare(task, candidates(task))
+    recommendation = recommend(report)
+    print(report, recommendation, sep="\n")
+    return recommendation.name
 
 
 def relabelled(label):
@@ -29,7 +29,7 @@ def test_random_labels_teach_nothing():
 
 
 def test_a_keyword_needs_no_language_model():
-    # "this" stands in 99 of the 200 reviews: the word nearest to half of them, so the same answer for all is no use.
+    # "this" stands in 99 of the 200 reviews, nearest to half of them of all words: the majority class is no use here.
     assert recommended(relabelled(lambda text: "a" if "this" in text.casefold().split() else "b")) == "word counts"
 
 

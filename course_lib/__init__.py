@@ -1,36 +1,49 @@
-"""Adapt a small language model in four ways and compare them: the helper package of the course.
+"""Adapt a small language model in four ways and compare them: the package of the course "When to fine-tune".
 
-Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])`. The rooms, from
-the top: report and compare; approaches; training, adapter and inference; tasks, metrics and prompts; model and fetch.
+Start with `compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])`. To read the code,
+start with approaches.py, then comparison.py, report.py and llm/plain.py.
+
+Importing the package changes nothing of the importer's and takes a moment: each public name is imported at its first
+use. A notebook of the course calls `start_session()` first.
 """
 
-import gc
-import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# A thread that waits for others turns in circles some microseconds, which most often is enough, and then sleeps: two
-# notebooks that compute at once would else stand in each other's way. The second line is what GNU's library reads,
-# which knows only "at once" and "never" by the first. Read when torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+if TYPE_CHECKING:
+    from .approaches import FewShot as FewShot
+    from .approaches import FineTuned as FineTuned
+    from .approaches import Retrieval as Retrieval
+    from .approaches import ZeroShot as ZeroShot
+    from .comparison import compare as compare
+    from .llm.model import load_model as load_model
+    from .report import Report as Report
+    from .session import start_session as start_session
+    from .tasks.builtin import load_task as load_task
+    from .tasks.prompt import Prompt as Prompt
+    from .tasks.task import Task as Task
 
-# oneDNN keeps the code that it writes for every size of product in bfloat16: hundreds of MB, were they never dropped.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+_MODULES = {
+    "FewShot": ".approaches",
+    "FineTuned": ".approaches",
+    "Prompt": ".tasks.prompt",
+    "Report": ".report",
+    "Retrieval": ".approaches",
+    "Task": ".tasks.task",
+    "ZeroShot": ".approaches",
+    "compare": ".comparison",
+    "load_model": ".llm.model",
+    "load_task": ".tasks.builtin",
+    "start_session": ".session",
+}
+__all__ = sorted(_MODULES)
 
-# What is imported stays: looking through it for garbage, again and again, would take a third of the time to start.
-gc.disable()
 
-import pandas as pd
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name], __name__), name)
 
-from .approaches import FewShot, FineTuned, Retrieval, ZeroShot
-from .compare import compare
-from .model import load_model
-from .report import Report
-from .tasks import Task, load_task
 
-gc.freeze()
-gc.enable()
-
-# In JupyterLab, "from $5 to $7" in a table would else be set as a formula.
-pd.options.display.html.use_mathjax = False
-
-__all__ = ["FewShot", "FineTuned", "Report", "Retrieval", "Task", "ZeroShot", "compare", "load_model", "load_task"]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,14 +1,17 @@
-"""The four ways to adapt a language model, each a scikit-learn estimator: what `fit` does is the lesson.
+"""Four ways to adapt a language model, as scikit-learn estimators. They differ in what `fit` does.
 
-| approach   | what `fit` does         | what a request carries                      |
+| approach   | what `fit` does         | what each prompt contains                   |
 |------------|-------------------------|---------------------------------------------|
-| ZeroShot   | nothing                 | instruction + input                         |
-| FewShot    | picks examples          | instruction + examples + input              |
+| ZeroShot   | notes the classes       | instruction + input                         |
+| FewShot    | draws examples          | instruction + examples + input              |
 | Retrieval  | indexes documents       | instruction + found passages + input        |
 | FineTuned  | trains added matrices   | the instruction without its choices + input |
 
-All take `X` and `y` as lists of strings. What stays None (`prompt`, `documents`, `model`, `seed`) is filled in from
-the task by `compare`; used alone, it means no instruction, no documents, `load_model()` and 0.
+`X` and `y` are lists, arrays or columns: X of texts, y of labels or answers. `prompt` says what the model is asked. If
+it has choices, the approach is a classifier of them, with `classes_`, `decision_function` and `predict_proba`; if not,
+the model writes its answers. If `prompt` is None, the approach is a classifier of the labels in y, and the instruction
+only names them. `model` is a name for `load_model`, a loaded model, or None for the course's own. `random_state` is an
+int, a numpy RandomState, or None for a different draw each time. `compare` sets those of the four that are None.
 """
 
 from __future__ import annotations
@@ -16,69 +19,142 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import bm25s
+import numpy as np
 import pandas as pd
 from peft import PeftModel
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
+from sklearn.metrics import accuracy_score
+from sklearn.utils import ClassifierTags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from .adapter import adapted_network, weight_changes
-from .inference import Tokens, choose, generate
-from .layers import share_weights
-from .model import LanguageModel, load_model
-from .prompts import Prompt, conversation, encode, encode_answer, with_passages
-from .training import fine_tune
+from .labels import Labels, as_answers, as_texts, labels_of_prompt, read_labels
+from .llm.chat import Tokens, conversation, encode, encode_answer, with_passages
+from .llm.fast.split import share_weights
+from .llm.inference import generate, score_choices
+from .llm.lora import adapted_network, read_adapter, weight_changes
+from .llm.model import LanguageModel, load_model
+from .llm.training import fine_tune
+from .metrics import answer_found
+from .tasks.prompt import Prompt
+
+RandomState = int | np.random.RandomState | None
+CALIBRATION_INPUTS = 32
+
+
+def _check_choices(approach: Approach) -> bool:
+    """True; raises AttributeError where the answers are free text, as scikit-learn's `available_if` wants it."""
+    if approach.prompt is not None and not approach.prompt.choices:
+        raise AttributeError(
+            "This prompt has no choices to score or to calibrate: the model writes its answers. Give it choices=(…), "
+            "or ask with predict."
+        )
+    return True
 
 
 class Approach(BaseEstimator):
-    """What the four have in common: they turn inputs into requests and let the model answer them."""
+    """What the four have in common: they turn inputs into prompts and let the model answer them."""
 
     name: str
-    trained_parameters_ = 0
+    trained_parameters_ = 0  # FineTuned alone has some
+    prompt: Prompt | None
+    model: str | LanguageModel | None
 
-    def fit(self, X: Sequence[str], y: Sequence[str]) -> Approach:
-        """Learn from inputs and their answers, each a list of strings; returns self."""
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Approach:
+        """Check the training data and note the classes; returns self. Most approaches do more."""
+        self._check_data(X, y)
         return self
 
-    def requests(self, X: Sequence[str]) -> list[Tokens]:
-        """What the model reads for each input, as tokens."""
+    def encode_prompts(self, X: Sequence[str]) -> list[Tokens]:
+        """What the model reads for each input, as token ids."""
         raise NotImplementedError
 
-    def predict(self, X: Sequence[str]) -> list[str]:
-        """The answer to each input: the likeliest choice where the prompt has choices, else what the model writes."""
-        if choices := self._prompt.choices:
-            return [choices[best] for best in self.decision_function(X).argmax(dim=1).tolist()]
-        return generate(self._answering, self.requests(X), self._prompt.max_new_tokens)
+    def predict(self, X: Sequence[str]) -> np.ndarray:
+        """The answer to each input, shape (inputs,): the likeliest class, or the text that the model writes."""
+        check_is_fitted(self)
+        labels = self._labels
+        if labels is not None:
+            return labels.classes[self._scores(X).argmax(axis=1)]
+        answers = generate(self._answering_model, self.encode_prompts(X), self._prompt.max_new_tokens)
+        return np.array(answers, dtype=object)
 
-    def decision_function(self, X: Sequence[str]) -> Tensor:
-        """The score of each choice for each input, shape (inputs, choices): its log-probability as the answer.
+    @available_if(_check_choices)
+    def decision_function(self, X: Sequence[str]) -> np.ndarray:
+        """The score of each class, shape (inputs, classes), columns as in `classes_`.
 
-        Raises ValueError where the prompt has no choices.
+        It is the log-probability, in nats, of the class's word as the answer, calibrated where the approach calibrates.
+        Of two classes it is the second's minus the first's, shape (inputs,), as in all of scikit-learn.
         """
-        if not self._prompt.choices:
-            raise ValueError(
-                "This prompt has no choices to score or to calibrate: its answers are written. Give it choices=(…), "
-                "or leave calibrate out and ask with predict."
-            )
-        return choose(self._answering, self.requests(X), self._prompt.choices)
+        scores = self._scores(X)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    @available_if(_check_choices)
+    def predict_proba(self, X: Sequence[str]) -> np.ndarray:
+        """The probability of each class, assuming that the answer is one of them: shape (inputs, classes)."""
+        return softmax(self._scores(X), axis=1)
+
+    def score(self, X: Sequence[str], y: Sequence[Any]) -> float:
+        """The share of right answers: equal to the true class, or, in free text, containing the true answer."""
+        predicted = self.predict(X)
+        return answer_found(list(y), predicted) if self._labels is None else accuracy_score(list(y), predicted)
+
+    def _check_data(self, X: Sequence[str], y: Sequence[Any]) -> tuple[list[str], list[str]]:
+        """Check training data and note the classes; returns the inputs and answers as texts."""
+        texts = as_texts(X)
+        self._note_labels(read_labels(self.prompt, texts, y))
+        return texts, as_answers(self.labels_, y)
+
+    def _note_labels(self, labels: Labels | None) -> None:
+        self.labels_ = labels
+        if labels is not None:
+            self.classes_ = labels.classes
+
+    def _scores(self, X: Sequence[str]) -> np.ndarray:
+        """The log-probability of each class's word as the answer, shape (inputs, classes)."""
+        check_is_fitted(self)
+        labels = self._labels
+        assert labels is not None
+        return score_choices(self._answering_model, self.encode_prompts(X), labels.words).double().numpy()
+
+    @property
+    def _labels(self) -> Labels | None:
+        """The labels that `fit` noted, or, before, those of the prompt; None where the answers are free text."""
+        return self.labels_ if hasattr(self, "labels_") else labels_of_prompt(self._prompt)
 
     @property
     def _prompt(self) -> Prompt:
-        return self.prompt or Prompt()
+        """The prompt that was given, or else one that consists of the labels."""
+        if self.prompt is not None:
+            return self.prompt
+        labels: Labels | None = getattr(self, "labels_", None)
+        return Prompt(choices=labels.words if labels else None)
 
     @property
     def _model(self) -> LanguageModel:
         return self.model if isinstance(self.model, LanguageModel) else load_model(self.model)
 
     @property
-    def _answering(self) -> LanguageModel:
+    def _answering_model(self) -> LanguageModel:
+        """The model that answers: as it was loaded, or, in FineTuned, the adapted one."""
         return self._model
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.prompt is None or self.prompt.choices:
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
 
 
 class ZeroShot(Approach):
-    """Only ask: the model as it is, with an instruction."""
+    """Only ask: the model as it is, with an instruction. With a prompt it can answer without `fit`."""
 
     name = "zero-shot"
 
@@ -86,17 +162,24 @@ class ZeroShot(Approach):
         self.prompt = prompt
         self.model = model
 
-    def requests(self, X: Sequence[str]) -> list[Tokens]:
-        instruction = self._prompt.spelled_out()
-        return [encode(self._model, conversation(instruction, [], text)) for text in X]
+    def encode_prompts(self, X: Sequence[str]) -> list[Tokens]:
+        instruction = self._prompt.with_choices_named()
+        return [encode(self._model, conversation(instruction, [], text)) for text in as_texts(X)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = self.prompt is None
+        return tags
 
 
 class FewShot(Approach):
-    """Show `shots` examples in every request; `fit` draws them, as evenly over the choices as they go.
+    """Show `shots` examples in every prompt; `fit` draws them, as evenly over the choices as possible.
 
-    With `calibrate`, a choice that this prompt favours whatever the input is marked down by how much it favours it on
-    average over 32 training inputs, drawn at random from those that are not among the examples; their answers are not
-    looked at: Zhou et al. 2023, "Batch Calibration", arXiv:2309.17249.
+    With `calibrate`, the prompt's bias towards each choice is subtracted from its score: the logarithm of its mean
+    probability over up to 32 training inputs, drawn at random (from those that are not shown as examples, if there are
+    others). Their answers are not used. Zhou et al. 2023, "Batch Calibration", arXiv:2309.17249.
+
+    After `fit`: `examples_`, pairs of input and answer.
     """
 
     name = "few-shot"
@@ -107,87 +190,94 @@ class FewShot(Approach):
         calibrate: bool = False,
         prompt: Prompt | None = None,
         model: str | LanguageModel | None = None,
-        seed: int | None = None,
+        random_state: RandomState = None,
     ):
         self.shots = shots
         self.calibrate = calibrate
         self.prompt = prompt
         self.model = model
-        self.seed = seed
+        self.random_state = random_state
 
-    def fit(self, X: Sequence[str], y: Sequence[str]) -> FewShot:
-        pairs = drawn = pd.DataFrame({"input": list(X), "output": list(y)}).sample(frac=1, random_state=self.seed or 0)
-        if self._prompt.choices:  # the first of each choice, then the second of each, …
-            pairs = drawn.iloc[drawn.groupby("output").cumcount().argsort(kind="stable")]
-        shown = pairs.head(self.shots)
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> FewShot:
+        """Draw the examples; with `calibrate`, also measure the bias of the prompt."""
+        if self.calibrate:
+            _check_choices(self)
+        texts, answers = self._check_data(X, y)
+        pairs = pd.DataFrame({"input": texts, "output": answers})
+        drawn = pairs.iloc[_generator(self.random_state).permutation(len(pairs))]
+        shown = (drawn if self.labels_ is None else _evenly(drawn)).head(self.shots)
         self.examples_ = list(shown.itertuples(index=False, name=None))
         if self.calibrate:
-            others = drawn.drop(shown.index) if len(drawn) > len(shown) else drawn
-            self.favour_ = super().decision_function(list(others["input"].head(32))).softmax(-1).mean(0).log()
+            unlabelled = drawn.drop(shown.index) if len(drawn) > len(shown) else drawn
+            inputs = list(unlabelled["input"].head(CALIBRATION_INPUTS))
+            uncalibrated = super()._scores(inputs)
+            self.bias_ = np.log(softmax(uncalibrated, axis=1).mean(axis=0))
         return self
 
-    def requests(self, X: Sequence[str]) -> list[Tokens]:
+    def encode_prompts(self, X: Sequence[str]) -> list[Tokens]:
         check_is_fitted(self)
-        instruction = self._prompt.spelled_out()
-        return [encode(self._model, conversation(instruction, self.examples_, text)) for text in X]
+        instruction = self._prompt.with_choices_named()
+        return [encode(self._model, conversation(instruction, self.examples_, text)) for text in as_texts(X)]
 
-    def decision_function(self, X: Sequence[str]) -> Tensor:
-        scores = super().decision_function(X)
-        return scores - self.favour_ if self.calibrate else scores
+    def _scores(self, X: Sequence[str]) -> np.ndarray:
+        scores = super()._scores(X)
+        return scores - self.bias_ if self.calibrate else scores
 
 
 class Retrieval(Approach):
-    """Look it up: the `passages` documents that match the input best by keyword (BM25) go into the request.
+    """Look it up: the `k` documents that match the input best by keyword (BM25) go into the prompt.
 
-    BM25: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework".
+    BM25: Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework". After `fit`: `index_`.
     """
 
     name = "retrieval"
 
     def __init__(
         self,
-        passages: int = 3,
+        k: int = 3,
         documents: Sequence[str] | None = None,
         prompt: Prompt | None = None,
         model: str | LanguageModel | None = None,
     ):
-        self.passages = passages
+        self.k = k
         self.documents = documents
         self.prompt = prompt
         self.model = model
 
-    def fit(self, X: Sequence[str], y: Sequence[str]) -> Retrieval:
-        """Index the documents; the examples are not looked at. Raises ValueError where there are no documents."""
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> Retrieval:
+        """Index the documents; of the examples only the classes are used. Raises ValueError without documents."""
         if not self.documents:
-            raise ValueError("Retrieval has no documents to search: give the task documents=[…] or leave it out.")
+            raise ValueError("Retrieval has no documents to search. Give it documents=[…], or give them to the task.")
+        self._check_data(X, y)
         self.index_ = bm25s.BM25()
-        self.index_.index(_words(self.documents), show_progress=False)
+        self.index_.index(_keywords(self.documents), show_progress=False)
         return self
 
     def search(self, X: Sequence[str]) -> list[list[str]]:
-        """The passages found for each input, the best first."""
+        """The documents found for each input, the best first."""
         check_is_fitted(self)
-        documents = self.documents or ()
-        count = min(self.passages, len(documents))
-        found = self.index_.retrieve(_words(X), k=count, show_progress=False, sorted=True).documents
+        documents = self.documents
+        assert documents  # fit has refused to begin without
+        count = min(self.k, len(documents))
+        found = self.index_.retrieve(_keywords(as_texts(X)), k=count, show_progress=False, sorted=True).documents
         return [[documents[place] for place in places] for places in found]
 
-    def requests(self, X: Sequence[str]) -> list[Tokens]:
-        instruction = self._prompt.spelled_out()
+    def encode_prompts(self, X: Sequence[str]) -> list[Tokens]:
+        instruction = self._prompt.with_choices_named()
         return [
             encode(self._model, conversation(instruction, [], with_passages(passages, text)))
-            for text, passages in zip(X, self.search(X), strict=True)
+            for text, passages in zip(as_texts(X), self.search(X), strict=True)
         ]
 
 
 class FineTuned(Approach):
-    """Change the model: LoRA matrices beside the weights of its upper `layers` layers, trained on the examples.
+    """Train the model on the examples: LoRA matrices A and B are added to the weights of its upper `layers` layers.
 
-    The matrices have `rank` rows or columns; the examples are gone through `epochs` times, `batch_size` of them a
-    step, and `learning_rate` is the size of a step at its largest.
+    A has `rank` rows, and B has `rank` columns; the weights themselves stay as they are. Training goes through the
+    examples `epochs` times, `batch_size` of them per step; `learning_rate` is the peak learning rate.
 
-    After `fit`: `adapter_` (a `peft.PeftModel`), `model_` (the adapted model, to be asked like any other), `losses_`
-    (one a step), `fit_seconds_` and `trained_parameters_`.
+    After `fit`: `adapter_` (a `peft.PeftModel`), `model_` (the adapted model, to be used like any other), `losses_`
+    (one per step), `fit_seconds_` and `trained_parameters_`.
     """
 
     name = "fine-tuned"
@@ -201,7 +291,7 @@ class FineTuned(Approach):
         batch_size: int = 8,
         prompt: Prompt | None = None,
         model: str | LanguageModel | None = None,
-        seed: int | None = None,
+        random_state: RandomState = None,
     ):
         self.layers = layers
         self.rank = rank
@@ -210,53 +300,85 @@ class FineTuned(Approach):
         self.batch_size = batch_size
         self.prompt = prompt
         self.model = model
-        self.seed = seed
+        self.random_state = random_state
 
-    def fit(self, X: Sequence[str], y: Sequence[str]) -> FineTuned:
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> FineTuned:
+        """Train the added matrices to give each answer after its input; `model` itself is not changed."""
         start = time.perf_counter()
+        texts, answers = self._check_data(X, y)
         adapter, self.losses_ = fine_tune(
             self._model,
-            self.requests(X),
-            [encode_answer(self._model, answer) for answer in y],
+            self.encode_prompts(texts),
+            [encode_answer(self._model, answer) for answer in answers],
             layers=self.layers,
             rank=self.rank,
             epochs=self.epochs,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
-            seed=self.seed or 0,
+            seed=_seed(self.random_state),
         )
         self.fit_seconds_ = time.perf_counter() - start
-        return self._use(adapter)
+        return self._keep_adapter(adapter)
 
-    def requests(self, X: Sequence[str]) -> list[Tokens]:
-        # The weights have learned which choices there are; the request need not say it.
-        return [encode(self._model, conversation(self._prompt.instruction, [], text)) for text in X]
+    def encode_prompts(self, X: Sequence[str]) -> list[Tokens]:
+        # The weights learn which choices there are, so the instruction need not name them.
+        return [encode(self._model, conversation(self._prompt.instruction, [], text)) for text in as_texts(X)]
 
     def weight_changes(self) -> pd.DataFrame:
-        """How far training moved each weight matrix: a row a layer, a column a matrix (see adapter.py)."""
+        """How far training moved each weight matrix: a row per layer, a column per matrix (see llm/lora.py)."""
         check_is_fitted(self)
         return weight_changes(self.adapter_)
 
     def save(self, folder: str | Path) -> None:
         """Write the adapter in PEFT's own format: a few MB, which `PeftModel.from_pretrained` reads."""
         check_is_fitted(self)
-        self.adapter_.save_pretrained(str(folder), save_embedding_layers=False)  # none trained, so no hub is asked
+        # No embedding is trained, and PEFT would ask the hub about it.
+        self.adapter_.save_pretrained(str(folder), save_embedding_layers=False)
 
     def load(self, folder: str | Path) -> FineTuned:
-        """Take the adapter from a folder that `save` or PEFT wrote, instead of training one; returns self."""
-        return self._use(PeftModel.from_pretrained(share_weights(self._model.network), folder))
+        """Take the adapter from a folder that `save` or PEFT wrote, instead of training one; returns self.
 
-    def _use(self, adapter: PeftModel) -> FineTuned:
+        Raises ValueError without a prompt: the folder does not hold the choices.
+        """
+        if self.prompt is None:
+            raise ValueError(
+                "An adapter's folder does not say what it was trained to answer. Give the prompt of its training: "
+                "FineTuned(prompt=Prompt(instruction, choices)).load(folder)."
+            )
+        self._note_labels(labels_of_prompt(self.prompt))
+        for of_training in {"losses_", "fit_seconds_"} & set(vars(self)):
+            delattr(self, of_training)
+        return self._keep_adapter(read_adapter(share_weights(self._model.network), folder))
+
+    def _keep_adapter(self, adapter: PeftModel) -> FineTuned:
         self.model_ = self._model.with_network(adapted_network(adapter))
         self.adapter_ = adapter.eval()
         self.trained_parameters_ = sum(weight.numel() for name, weight in adapter.named_parameters() if "lora_" in name)
         return self
 
     @property
-    def _answering(self) -> LanguageModel:
+    def _answering_model(self) -> LanguageModel:
         check_is_fitted(self)
         return self.model_
 
 
-def _words(texts: Sequence[str]) -> list[list[str]]:
+def _evenly(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The pairs in another order: the first of each output, then the second of each, …"""
+    return pairs.iloc[pairs.groupby("output").cumcount().argsort(kind="stable")]
+
+
+def _generator(random_state: RandomState) -> np.random.RandomState:
+    """A RandomState. Unlike in scikit-learn, None gives a new one, and not numpy's global one."""
+    return random_state if isinstance(random_state, np.random.RandomState) else np.random.RandomState(random_state)
+
+
+def _seed(random_state: RandomState) -> int:
+    """An int is the seed itself; otherwise one is drawn."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(_generator(random_state).randint(2**31))
+
+
+def _keywords(texts: Sequence[str]) -> list[list[str]]:
+    """The words of each text without those that carry little meaning, such as "the"."""
     return bm25s.tokenize(list(texts), stopwords="en", return_ids=False, show_progress=False)

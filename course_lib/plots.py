@@ -3,20 +3,23 @@
 import base64
 import io
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from . import costs
+from .html import render
 
-BLUE, ORANGE, GREY = "#0060a8", "#b34700", "#666666"  # 5:1 or better on white, apart for the colour-blind
+BLUE, ORANGE, GREY = (
+    "#0060a8",
+    "#b34700",
+    "#666666",
+)  # contrast of 5:1 or more on white; the colour-blind tell them apart
 
 
 class Picture:
-    """A matplotlib figure with its description, which a screen reader reads and plain text shows."""
+    """A matplotlib figure with its description, which screen readers read and plain text shows."""
 
     def __init__(self, figure: Figure, description: str):
         self.figure = figure
@@ -33,12 +36,11 @@ class Picture:
 
     def _repr_html_(self) -> str:
         # JupyterLab gives a PNG output no alternative text, so the picture comes as HTML.
-        data = base64.b64encode(self.png()).decode()
-        return f'<img alt="{escape(self.description)}" src="data:image/png;base64,{data}" style="max-width:100%">'
+        return render("picture.html", description=self.description, data=base64.b64encode(self.png()).decode())
 
 
 def scores(table: pd.DataFrame, title: str) -> Picture:
-    """Scores with 95 % intervals, a row an approach; `table` as in Report."""
+    """Scores with 95 % intervals, a row per approach; `table` as in Report."""
     figure = Figure(figsize=(7, 0.9 + 0.5 * len(table)))
     axes = figure.subplots()
     places = np.arange(len(table))[::-1]
@@ -89,7 +91,7 @@ def heatmap(table: pd.DataFrame, title: str, unit: str, own: dict[str, str] | No
 
 
 def side_by_side(tables: dict[str, pd.DataFrame], title: str) -> Picture:
-    """Scores of several tasks, a panel each, with 95 % intervals; tables as in Report."""
+    """Scores of several tasks, one panel each, with 95 % intervals; tables as in Report."""
     tallest = max(map(len, tables.values()))
     figure = Figure(figsize=(9, 1.2 + 0.75 * tallest), layout="constrained")
     said = []
@@ -126,7 +128,7 @@ def price_of_quality(table: pd.DataFrame, tokens: pd.Series, title: str) -> Pict
     axes.minorticks_off()
     axes.set_xlim(tokens.min() / 1.5, tokens.max() * 2.2)
     axes.set_ylim(0, 1.03)
-    axes.set_xlabel("tokens read a request (each step doubles or more)")
+    axes.set_xlabel("tokens read per request (each step doubles or more)")
     axes.set_ylabel("score and its 95 % interval")
     axes.set_title(title, loc="left", fontsize=10)
     _tidy(axes)
@@ -134,28 +136,28 @@ def price_of_quality(table: pd.DataFrame, tokens: pd.Series, title: str) -> Pict
     return Picture(figure, f"{title}. {'; '.join(said)}.")
 
 
-def break_even(before: float, after: float, training: float) -> Picture:
-    """What two ways cost altogether, day by day: `before` a day, or `training` once and then `after` a day."""
-    pays = costs.break_even(training, before, after)
-    shown = np.array([0, max(60, min(2 * pays, 3650)) if np.isfinite(pays) else 60])  # days
+def break_even(before: float, after: float, training: float, days: float) -> Picture:
+    """What two ways cost in total, day by day: `before` per day, or `training` once and then `after` per day.
+
+    `days` is when they meet (inf: never); see prices.days_to_break_even.
+    """
+    shown = np.array([0, max(60, min(2 * days, 3650)) if np.isfinite(days) else 60])  # days
     figure = Figure(figsize=(7, 3.4))
     axes = figure.subplots()
     axes.plot(shown, before * shown, color=GREY, linestyle="--", label="prompt")
     axes.plot(shown, training + after * shown, color=BLUE, label="fine-tuned")
-    if pays <= shown[1]:
-        axes.plot(pays, before * pays, "D", color=ORANGE)
+    if days <= shown[1]:
+        axes.plot(days, before * days, "D", color=ORANGE)
     axes.set_xlabel("days")
     axes.set_ylabel("cost so far")
     axes.set_xlim(0)
     axes.set_ylim(0)
     axes.legend(frameon=False)
     _tidy(axes)
-    verdict = f"Training pays itself back after {pays:,.1f} days." if np.isfinite(pays) else "Training never pays."
-    axes.set_title(verdict, loc="left", fontsize=10)
-    return Picture(
-        figure,
-        f"{verdict} The prompt costs {before:,.2f} a day; the tuned model {training:,.2f} once and {after:,.2f} a day.",
-    )
+    said = f"Training pays for itself after {days:,.1f} days." if np.isfinite(days) else "Training never pays."
+    axes.set_title(said, loc="left", fontsize=10)
+    costs = f"The prompt costs {before:,.2f} per day; the tuned model {training:,.2f} once and {after:,.2f} per day."
+    return Picture(figure, f"{said} {costs}")
 
 
 def curve(table: pd.DataFrame, title: str, xlabel: str) -> Picture:
@@ -178,7 +180,7 @@ def curve(table: pd.DataFrame, title: str, xlabel: str) -> Picture:
 
 
 def outcomes(shares: pd.DataFrame, title: str) -> Picture:
-    """Stacked bars, a panel a kind of item: `shares` has a row an approach and kind, a column an outcome."""
+    """Stacked bars, a panel per kind of item: `shares` has a row per approach and kind, a column an outcome."""
     kinds = shares.index.get_level_values(1).unique()
     names = shares.index.get_level_values(0).unique()
     figure = Figure(figsize=(9, 1.4 + 0.45 * len(names)), layout="constrained")
@@ -209,7 +211,9 @@ def outcomes(shares: pd.DataFrame, title: str) -> Picture:
     return Picture(figure, f"{title}. {'; '.join(said)}.")
 
 
-def guess(table: pd.DataFrame, guessed: float | str | list[str] | None, approach: str | None = None) -> Picture:
+def guess_and_result(
+    table: pd.DataFrame, guessed: float | str | list[str] | None, approach: str | None = None
+) -> Picture:
     """What was guessed beside what was measured; `table` as in Report.
 
     A number is the score of `approach`, a name the best approach, a list all of them from best to worst.
@@ -260,7 +264,7 @@ def loss_curve(losses: Sequence[float], epochs: int) -> Picture:
 
 
 def weight_changes(changes: pd.DataFrame) -> Picture:
-    """Which layers moved and by how much: a row a layer, a column a matrix, darker is further."""
+    """Which layers moved and by how much: a row per layer, a column per matrix, darker is further."""
     figure = Figure(figsize=(7, 5.5))
     axes = figure.subplots()
     image = axes.imshow(changes * 100, cmap="Blues", aspect="auto", vmin=0, origin="lower")

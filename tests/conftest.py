@@ -55,4 +55,4 @@ def pottery():
 def tuned(pottery):
     """Tuned on a third of the pottery questions: enough to answer unlike the base model."""
     part = pottery.train[:48]
-    return FineTuned(epochs=2, prompt=pottery.prompt, seed=0).fit(part["input"], part["output"])
+    return FineTuned(epochs=2, prompt=pottery.prompt, random_state=0).fit(part["input"], part["output"])

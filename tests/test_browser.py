@@ -24,9 +24,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from course_lib import guide, load_task
-from course_lib.exercises import exercise
-from course_lib.widgets.quiz import QUIZZES, Quiz, load_quiz
+from course_lib import load_task
+from course_lib.lessons import guide
+from course_lib.lessons.exercises import exercise
+from course_lib.lessons.places import QUIZZES
+from course_lib.lessons.quizzes import load_quiz
+from course_lib.lessons.widgets import Quiz
 
 COURSE = Path(__file__).parents[1]
 expect.set_options(timeout=20_000)  # milliseconds: a busy machine answers late
@@ -35,17 +38,20 @@ LESSON = "01-why-fine-tune"
 LESSONS = sorted((COURSE / "notebooks").glob("*.ipynb"))
 OUTPUT = ".jp-OutputArea-output"
 CELLS = [
-    "from course_lib.widgets import predict, progress, quiz",
-    f'quiz("{LESSON}")',
-    'predict("00-start-here/order", "In which order?", options=["zero-shot", "few-shot"], order=True)',
-    """from course_lib.widgets.quiz import Quiz
-evil = "<img src=x onerror='window.hacked = true'><script>window.hacked = true</script>"
+    """from course_lib import start_session
+
+start_session()
+
+from course_lib.lessons.widgets import DecisionGuide, Guess, ProgressPanel, Quiz""",
+    f'Quiz("{LESSON}")',
+    'Guess("00-start-here/order", "In which order?", options=["zero-shot", "few-shot"], order=True)',
+    """evil = "<img src=x onerror='window.hacked = true'><script>window.hacked = true</script>"
 Quiz("evil", [{"id": kind, "heading": evil, "question": evil, "type": kind, "answers": [
     {"answer": evil, "correct": True, "feedback": evil}, {"type": "default", "answer": evil, "correct": False,
     "feedback": evil}]} for kind in ("multiple_choice", "many_choice", "string")])""",
     "import pandas as pd\npd.DataFrame({'price': ['from $5 to $7']})",
-    "progress()",
-    "from course_lib.widgets import decide\ncard = decide()\ncard",
+    "ProgressPanel()",
+    "card = DecisionGuide()\ncard",
     "card.advice",
 ]
 
@@ -314,10 +320,10 @@ def solve_the_exercise(page, lesson):
     """Write the solution where the learner's answer belongs, and run the cell."""
     sources = [cell.source for cell in nbformat.read(COURSE / "notebooks" / f"{lesson}.ipynb", as_version=4).cells]
     source = next(source for source in sources if "answer = ..." in source)
-    key = re.search(r'exercise\("(.+?)"\)', source)[1]
+    key = re.search(r'exercise\("(.+?)"\)', "\n".join(sources))[1]
     page.locator(".jp-CodeCell", has_text="answer = ...").locator(".cm-content").click()
     page.keyboard.press("ControlOrMeta+A")
-    page.keyboard.insert_text(source.replace("answer = ...", exercise(key).code))
+    page.keyboard.insert_text(source.replace("answer = ...", exercise(key).solution_code))
     page.keyboard.press("Shift+Enter")
     expect(page.get_by_text("Correct:")).to_be_visible()
 
@@ -361,11 +367,16 @@ def test_lesson_06_and_its_sliders(browser, lab):
     page = open_lesson(browser, lab, "06-cost-and-efficiency", viewport={"width": 1200, "height": 1000})
     run_lesson(page)
     answer_a_question(page)
-    names = ["requests a day", "price of a million tokens read", "price of a million tokens written", "training, once"]
-    for name in (*names, "extra a day for the tuned model"):
+    names = [
+        "requests per day",
+        "price of a million tokens read",
+        "price of a million tokens written",
+        "training, once",
+    ]
+    for name in (*names, "extra per day for the tuned model"):
         expect(page.get_by_role("slider", name=name, exact=True)).to_have_count(1)
     before = pictures(page)
-    page.get_by_role("slider", name="requests a day").focus()
+    page.get_by_role("slider", name="requests per day").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "before => [...document.querySelectorAll('.jp-OutputArea-output img')].some(it => !before.includes(it.alt))",

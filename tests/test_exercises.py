@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from course_lib import Task, costs, progress, style
-from course_lib.catalogue import REFUSAL, outcomes
-from course_lib.exercises import EXERCISES, exercise
-from course_lib.report import Report
+from course_lib import Report, Task, prices
+from course_lib.lessons import progress, style
+from course_lib.lessons.catalogue import REFUSAL, outcomes
+from course_lib.lessons.exercises import EXERCISES, exercise
 
 # For each exercise a function that returns what its solution's code may name, what `check` is given beside the answer,
 # and wrong answers.
@@ -71,7 +71,7 @@ def fewer():
 
 def payback():
     single = pd.DataFrame({"read": [180.0, 40.0], "written": [1.0, 1.0]}, index=["long prompt", "fine-tuned"])
-    return {"single": single, "costs": costs}, (single,), [0.5, 1000, "many"]
+    return {"single": single, "prices": prices}, (single,), [0.5, 1000, "many"]
 
 
 def enough():
@@ -100,7 +100,7 @@ def enough():
 def ties():
     outputs = [str(case) for case in range(20)]
     task = Task.from_examples("numbers", "Say it.", [("one", "1")], [(f"case {case}", case) for case in outputs])
-    right = {"always the same": 1, "few-shot": 17, "fine-tuned": 18}
+    right = {"majority class": 1, "few-shot": 17, "fine-tuned": 18}
     rows = [
         (name, truth, truth if place < hits else "no")
         for name, hits in right.items()
@@ -132,9 +132,9 @@ def test_blank_wrong_and_right(key):
     assert one.check(None, *given).outcome == "Not attempted"
     assert progress.entries() == {}
     for wrong in wrongs:
-        verdict = one.check(wrong, *given)
-        assert verdict.outcome == "Not yet", (wrong, verdict)
-        assert len(verdict.detail) > 20
+        feedback = one.check(wrong, *given)
+        assert feedback.outcome == "Not yet", (wrong, feedback)
+        assert len(feedback.detail) > 20
     exec(one.solution().detail, names)
     assert one.check(names["answer"], *given).outcome == "Correct"
     lesson, _, name = key.partition("/")
@@ -160,8 +160,8 @@ def test_whatever_a_learner_passes_never_stops_the_notebook():
     for key, one in EXERCISES.items():
         _, given, _ = CASES[key]()
         for odd in (Stubborn(), pd.DataFrame(), object(), [], "<script>alert(1)</script>"):
-            verdict = one.check(odd, *given)
-            assert verdict.outcome == "Not yet"
-            assert "<script>" not in verdict._repr_html_()
+            feedback = one.check(odd, *given)
+            assert feedback.outcome == "Not yet"
+            assert "<script>" not in feedback._repr_html_()
     with pytest.raises(ValueError, match="There is no exercise 'x'. There are: 00-start-here"):
         exercise("x")

@@ -1,7 +1,7 @@
 """What goes wrong on real computers, made to happen: nothing is lost, and what is said can be acted on.
 
 More of it stands beside what it concerns: kills while saving in test_progress.py, damage to the model and two
-notebooks with an empty cache in test_model.py, files that cannot be used in test_files.py.
+notebooks with an empty cache in test_model.py, files that cannot be used in test_tables.py.
 """
 
 import ast
@@ -25,14 +25,14 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from course_lib import Task, compare, progress
-from course_lib.exercises import exercise
-from course_lib.export import write_report
-from course_lib.fetch import FetchError, PackagedFile, Wheel, cache_folder, fetch, sha256
-from course_lib.model import EMBEDDED, embedded_model
-from course_lib.verdict import approaches_for, verdict
-from course_lib.widgets import progress as overview
-from course_lib.widgets import quiz
+from course_lib import Task, compare
+from course_lib.decide.page import write_report
+from course_lib.decide.rule import candidates, recommend
+from course_lib.lessons import progress
+from course_lib.lessons.exercises import exercise
+from course_lib.lessons.widgets import ProgressPanel, Quiz
+from course_lib.llm.bundled import GGUF, bundled_model
+from course_lib.wheels import FetchError, PackagedFile, Wheel, cache_folder, fetch, sha256
 
 LESSON, QUESTION = "01-why-fine-tune", "primary-benefit"
 ODD = "Zoë's première année"  # a folder may be called so
@@ -56,13 +56,13 @@ class Kernel:
 import time
 from test_training import fingerprint
 from course_lib import FineTuned, load_model, load_task
-from course_lib.widgets import quiz
+from course_lib.lessons.widgets import Quiz
 task, model = load_task("help-topics"), load_model()
 few = task.train[:2]
 
 def fit_and_predict():
-    tuned = FineTuned(layers=1, epochs=1, prompt=task.prompt).fit(few["input"], few["output"])
-    return tuned.losses_, tuned.predict(task.test["input"][:2])
+    tuned = FineTuned(layers=1, epochs=1, prompt=task.prompt, random_state=0).fit(few["input"], few["output"])
+    return tuned.losses_, tuned.predict(task.test["input"][:2]).tolist()
 """
 
     def __init__(self, folder):
@@ -137,7 +137,7 @@ def test_a_kernel_interrupted_at_any_moment_is_used_on(kernel, fault):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="sends SIGKILL")
 def test_a_kernel_killed_while_training_loses_nothing(kernel, fault):
-    kernel.run(f'quiz("{LESSON}").answer("{QUESTION}", 1)')
+    kernel.run(f'Quiz("{LESSON}").answer("{QUESTION}", 1)')
     before, text = kernel.state(), kernel.progress.read_bytes()
     kernel.begin('FineTuned(epochs=1000, prompt=task.prompt).fit(few["input"], few["output"])')
     while "Fine-tuning" not in str(kernel.client.get_iopub_msg(timeout=60)["content"].get("data")):
@@ -147,7 +147,7 @@ def test_a_kernel_killed_while_training_loses_nothing(kernel, fault):
     with fault:
         assert kernel.progress.read_bytes() == text
         kernel.restart()
-        assert kernel.run("", f'quiz("{LESSON}").summary') == "1 of 6 right"
+        assert kernel.run("", f'Quiz("{LESSON}").summary') == "1 of 6 right"
         assert kernel.state() == before
 
 
@@ -332,17 +332,17 @@ def test_a_full_disk_while_converting_is_said_and_the_download_kept(disk, monkey
     disk.change("size=250m")  # enough for the download, not for the model
     with fault:
         with pytest.raises(FetchError, match=r"The model .* cannot be stored in .*No space left.*\. Make room"):
-            embedded_model()
+            bundled_model()
         assert {Path(name).suffix for name in cached()} == {".gguf"}
         monkeypatch.setenv("PIP_NO_INDEX", "1")
-        assert fetch(EMBEDDED)  # whole, and not downloaded again
+        assert fetch(GGUF)  # whole, and not downloaded again
 
 
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_progress_that_cannot_be_kept_is_said_and_the_old_stays(disk, monkeypatch, trouble, fault):
     monkeypatch.setenv("COURSE_PROGRESS", str(disk.folder / "progress.json"))
     path, rest = progress.progress_file(), disk.folder / "rest"
-    card = quiz(LESSON)
+    card = Quiz(LESSON)
     card.answer(QUESTION, 1)
     before, entries = path.read_bytes(), progress.entries()
     if trouble == "full":
@@ -362,12 +362,12 @@ def test_progress_that_cannot_be_kept_is_said_and_the_old_stays(disk, monkeypatc
         tried = exercise("00-start-here/own-questions")
         assert re.search(r"^Not yet: make a task.*This could not be kept", repr(tried.check("a task")))
         assert said in repr(tried.hint())
-        panel = overview()
+        panel = ProgressPanel()
         panel.restore('{"entries": {"a/quiz/b": [{"time": "2026-01-01T00:00:00+00:00"}]}}')
         assert panel.said.startswith(said)
         assert path.read_bytes() == before
         assert {each.name for each in disk.folder.iterdir()} <= {path.name, f"{path.name}.lock", rest.name}
-        assert quiz(LESSON).summary == "1 of 6 right"  # it can still be read
+        assert Quiz(LESSON).summary == "1 of 6 right"  # it can still be read
         assert progress.entries() == entries
         if trouble == "full":
             rest.unlink()
@@ -380,15 +380,15 @@ def test_progress_that_cannot_be_kept_is_said_and_the_old_stays(disk, monkeypatc
 def test_a_full_disk_while_writing_a_report_is_said_and_made_good(disk, fault):
     pairs = [(f"{'refund' if number % 2 else 'parcel'} {number}", str(number % 2)) for number in range(40)]
     task = Task.from_examples("mine", "", pairs[:20], pairs[20:], choices="01")
-    report = compare(task, {name: approaches_for(task)[name] for name in ("always the same", "word counts")})
-    path, decision = disk.folder / "mine.html", verdict(report)
+    report = compare(task, {name: candidates(task)[name] for name in ("majority class", "word counts")})
+    path, recommendation = disk.folder / "mine.html", recommend(report)
     disk.change("size=8k")
     with fault:
         with pytest.raises(OSError, match=r"report cannot be written to .*mine\.html \(No space left.*\)\. Make room"):
-            write_report(path, report, decision)
+            write_report(path, report, recommendation)
         assert list(disk.folder.iterdir()) == []
         disk.change("size=1m")
-        assert write_report(path, report, decision).read_text(encoding="utf-8").endswith("</html>\n")
+        assert write_report(path, report, recommendation).read_text(encoding="utf-8").endswith("</html>\n")
 
 
 # Other circumstances, the same results
@@ -401,18 +401,18 @@ sys.addaudithook(lambda call, given: asked.append(str(given)) if call in calls e
 
 import torch
 from course_lib import FineTuned, Task, compare, load_task
-from course_lib.export import write_report
-from course_lib.tasks import BUILT_IN
-from course_lib.verdict import approaches_for, verdict
-from course_lib.widgets import quiz
+from course_lib.decide.page import write_report
+from course_lib.decide.rule import candidates, recommend
+from course_lib.lessons.widgets import Quiz
+from course_lib.tasks.builtin import BUILT_IN
 
 table, report_file = sys.argv[1:]
 cases = [len(load_task(name).test) for name in BUILT_IN]
-task = Task.from_csv(table, instruction="Zu groß?")
-cheap = {name: approaches_for(task)[name] for name in ("always the same", "word counts", "zero-shot")}
+task = Task.from_table(table, instruction="Zu groß?")
+cheap = {name: candidates(task)[name] for name in ("majority class", "word counts", "zero-shot")}
 report = compare(task, {**cheap, "fine-tuned": FineTuned(layers=1, epochs=1)})
-write_report(report_file, report, verdict(report))
-card = quiz("01-why-fine-tune")
+write_report(report_file, report, recommend(report))
+card = Quiz("01-why-fine-tune")
 card.answer("share-trained", "„0,6“ größer")
 card.answer("primary-benefit", 1)
 said = [shown["feedback"] for shown in card.state.values()]
@@ -425,7 +425,7 @@ print(json.dumps([cases, repr(task), predicted, said, asked, torch.get_num_threa
 def home(tmp_path_factory):
     """A home folder with a name of its own, in which the course was set up."""
     home = tmp_path_factory.mktemp("homes") / ODD
-    embedded_model()
+    bundled_model()
     shutil.copytree(cache_folder(), home / "cache")
     rows = [(f"Schuh Nr. {number}", "zu groß" if number > 40 else "prêt") for number in range(30, 54)]
     (home / f"{ODD}.csv").write_text("input,output\n" + "\n".join(map(",".join, rows)), encoding="utf-8")
@@ -496,12 +496,12 @@ STARVED = """
 from resource import RLIM_INFINITY, RLIMIT_AS, setrlimit
 import psutil
 from course_lib import FineTuned, load_task
-from course_lib.widgets import quiz
-task, card = load_task("movie-reviews"), quiz("01-why-fine-tune")
+from course_lib.lessons.widgets import Quiz
+task, card = load_task("movie-reviews"), Quiz("01-why-fine-tune")
 few = task.train[:4]
 
 def fit():
-    return FineTuned(layers=2, epochs=1, prompt=task.prompt).fit(few["input"], few["output"]).losses_
+    return FineTuned(layers=2, epochs=1, prompt=task.prompt, random_state=0).fit(few["input"], few["output"]).losses_
 
 losses, failed = fit(), 0
 for spare in (0, 2**18, 2**20):

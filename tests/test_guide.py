@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from course_lib import guide, progress
-from course_lib.guide import Advice, Reason, advise, questions
-from course_lib.quizcheck import NOTEBOOKS
-from course_lib.widgets import decide
+from course_lib.lessons import guide, progress
+from course_lib.lessons.guide import Advice, Reason, advise, questions
+from course_lib.lessons.places import notebooks_folder
+from course_lib.lessons.widgets import DecisionGuide
 
-LESSONS = {path.stem for path in NOTEBOOKS.glob("*.ipynb")}
+LESSONS = {path.stem for path in notebooks_folder().glob("*.ipynb")}
 EXAMPLES = ["none", "few", "hundred", "hundreds"]  # from fewer to more
 TUNED = {"fine-tuned", "retrieval with a tuned model"}
 PLAIN = {
@@ -221,7 +221,7 @@ def test_what_speaks_for_the_advice_and_against_it():
     ("answers", "said"),
     [
         (PLAIN | {"colour": "red"}, "The guide has no question 'colour'. It asks: special, missing, examples"),
-        (PLAIN | {"volume": "huge"}, "'huge' is no answer to 'volume'. Choose one of: low, medium, high."),
+        (PLAIN | {"volume": "huge"}, "'huge' is not an answer to 'volume'. Choose one of: low, medium, high."),
         (
             {"special": "field", "room": "short"},
             "Not answered yet: missing, examples, changes, volume, stake, simpler.",
@@ -237,19 +237,19 @@ def test_texts_are_shown_as_text():
     evil = "<img src=x onerror=alert(1)>\"'"
     shown = Advice(evil, evil, [Reason(evil, evil)], [Reason(evil, evil)], [evil])._repr_html_()
     assert "<img" not in shown
-    assert "onerror=alert(1)&gt;&quot;" in shown  # nor does it leave the link's address
+    assert "onerror=alert(1)&gt;&#34;" in shown  # nor does it leave the link's address
 
 
 def test_the_card_keeps_answers_and_advises_once_all_are_given():
     answers = PLAIN | {"missing": "knowledge", "changes": "daily"}
-    card = decide()
+    card = DecisionGuide()
     assert (card.advice, card.summary) == (None, "0 of 8 answered.")
     for question in questions():
-        card = decide()  # as after a restart: what was answered is still there
+        card = DecisionGuide()  # as after a restart: what was answered is still there
         assert card.advice is None
         card.answer(question["id"], list(question["options"]).index(answers[question["id"]]))
         assert card.state[question["id"]]["feedback"].startswith("Your answer: ")
-    again = decide()
+    again = DecisionGuide()
     assert again.advice == card.advice == advise(answers)
     assert again.summary == card.summary
     assert card.summary.startswith("Start with: retrieval. ")
@@ -260,11 +260,13 @@ def test_the_card_keeps_answers_and_advises_once_all_are_given():
     again.answer("missing", 0)
     assert again.advice.recommendation == "zero-shot"
     again.reset()
-    assert (again.advice, again.summary) == (decide().advice, decide().summary) == (None, "0 of 8 answered.")
+    assert (
+        (again.advice, again.summary) == (DecisionGuide().advice, DecisionGuide().summary) == (None, "0 of 8 answered.")
+    )
 
 
 def test_the_stored_card_shows_the_questions_as_text():
-    data, _ = decide()._repr_mimebundle_()
+    data, _ = DecisionGuide()._repr_mimebundle_()
     for question in questions():
         for text in (question["text"], *question["options"].values()):
             assert text in data["text/plain"]

@@ -1,23 +1,23 @@
 """The page on what the learner predicted and decided."""
 
-from course_lib import progress
-from course_lib.exercises import exercise
-from course_lib.journal import journal, note
-from course_lib.widgets import decide, predict
+from course_lib.lessons import progress
+from course_lib.lessons.exercises import exercise
+from course_lib.lessons.journal import Journal, note_decision
+from course_lib.lessons.widgets import DecisionGuide, Guess
 
 
 def test_the_page_says_what_was_done_in_words_and_as_text():
-    assert repr(journal()).count("nothing yet") == 4
-    predict("03-task-performance/sql", "Share?").answer("sql", "0.5")
-    card = predict("06-cost-and-efficiency/best", "Which?", options=["few-shot", "fine-tuned"])
+    assert repr(Journal()).count("nothing yet") == 4
+    Guess("03-task-performance/sql", "Share?").answer("sql", "0.5")
+    card = Guess("06-cost-and-efficiency/best", "Which?", options=["few-shot", "fine-tuned"])
     card.answer("best", 0)
     card.answer("best", 1)
-    guide = decide()
+    guide = DecisionGuide()
     first = guide.questions[0]
     guide.answer(first["id"], 0)
-    note("<b>mails</b>", "Recommended: word counts.\nMore.")
+    note_decision("<b>mails</b>", "Recommended: word counts.\nMore.")
     exercise("06-cost-and-efficiency/payback").check("many", None)
-    text, page = repr(journal()), journal()._repr_html_()
+    text, page = repr(Journal()), Journal()._repr_html_()
     for said in (
         "03 sql",
         "Your guess: 0.5",
@@ -33,6 +33,6 @@ def test_the_page_says_what_was_done_in_words_and_as_text():
     assert "&lt;b&gt;mails" in page
 
 
-def test_an_empty_entry_is_passed_over():
+def test_an_empty_entry_is_ignored():
     progress.append("03-task-performance/predict/sql", reset=True)
-    assert repr(journal()).count("nothing yet") == 4
+    assert repr(Journal()).count("nothing yet") == 4

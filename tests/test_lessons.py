@@ -1,24 +1,37 @@
 """What lessons 02 to 07 stand on: their data do not leak, their rulers measure what they say, the source is covered."""
 
+import ast
 import json
 import re
 import shutil
 from collections import Counter
+from itertools import chain
 from math import inf
+from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 import torch
+from nbclient import NotebookClient
 from sklearn.dummy import DummyClassifier
 
-from course_lib import FewShot, Task, ZeroShot, compare, costs, domains, load_task, style
-from course_lib.catalogue import OUTCOMES, REFUSAL, catalogue, outcome, outcomes, with_wrong_labels
-from course_lib.claims import Claims, claims
-from course_lib.inference import surprise
-from course_lib.layers import share_weights
-from course_lib.metrics import accuracy_table, mean_interval, t_interval
-from course_lib.quizcheck import NOTEBOOKS, _headings
-from course_lib.tasks import BUILT_IN, DATA, packaged, read_jsonl
+from course_lib import FewShot, Task, ZeroShot, compare, load_task, prices
+from course_lib.comparison import measure_single_requests
+from course_lib.intervals import accuracy_table, mean_interval, t_interval
+from course_lib.lessons import domains, style
+from course_lib.lessons.catalogue import OUTCOMES, REFUSAL, load_catalogue, outcome, outcomes
+from course_lib.lessons.claims import CLAIMS, Claims
+from course_lib.lessons.label_noise import with_wrong_labels
+from course_lib.lessons.places import notebooks_folder
+from course_lib.lessons.quiz_check import lesson_headings
+from course_lib.lessons.results import KEY, read_results, record
+from course_lib.llm.fast.split import share_weights
+from course_lib.llm.inference import text_bits
+from course_lib.tasks.builtin import BUILT_IN, DATA, packaged, read_jsonl
+
+TABLE = pd.read_csv(CLAIMS, keep_default_na=False)
+RESULTS = {lesson: set("; ".join(rows["result"]).split("; ")) for lesson, rows in TABLE.groupby("lesson")}
 
 
 def key(text):
@@ -26,29 +39,112 @@ def key(text):
 
 
 def test_every_statement_of_the_source_has_a_heading_that_teaches_it():
-    table = pd.read_csv(DATA / "claims.csv", keep_default_na=False)
-    assert (table.drop(columns="literature") != "").all(axis=None)
-    for row in table.itertuples():
-        assert row.heading in _headings(NOTEBOOKS / f"{row.lesson}.ipynb"), row
-    assert set(table["lesson"].str[:2]) == {"01", "02", "03", "04", "05", "06", "07"}
+    assert (TABLE.drop(columns="literature") != "").all(axis=None)
+    for row in TABLE.itertuples():
+        assert row.heading in lesson_headings(row.lesson), row
+    assert {lesson[:2] for lesson in RESULTS} == {"01", "02", "03", "04", "05", "06", "07"}
+
+
+def recorded_names(source):
+    """A pattern for each name that a cell gives to `record`: what an f-string fills in may be anything."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    for name in (call.args[0] for call in calls if getattr(call.func, "id", "") == "record"):
+        parts = name.values if isinstance(name, ast.JoinedStr) else [name]
+        yield "".join(re.escape(part.value) if isinstance(part, ast.Constant) else ".+" for part in parts)
+
+
+@pytest.mark.parametrize("lesson", RESULTS)
+def test_each_result_of_the_table_is_recorded_by_one_cell_and_no_other_result_is(lesson):
+    cells = nbformat.read(notebooks_folder() / f"{lesson}.ipynb", as_version=4).cells
+    recorded = [list(recorded_names(cell.source)) for cell in cells if cell.cell_type == "code"]
+    for name in RESULTS[lesson]:
+        assert sum(any(re.fullmatch(pattern, name) for pattern in patterns) for patterns in recorded) == 1, name
+    for pattern in chain.from_iterable(recorded):
+        assert any(re.fullmatch(pattern, name) for name in RESULTS[lesson]), pattern
+
+
+@pytest.mark.parametrize("lesson", RESULTS)
+def test_the_saved_lesson_holds_each_result_with_its_figures(lesson):
+    results = read_results(notebooks_folder() / f"{lesson}.ipynb")
+    assert results.keys() == RESULTS[lesson]
+    assert all(re.search(r"\d", text) for text in results.values())
 
 
 def test_what_was_measured_is_read_from_the_notebooks(tmp_path):
-    found = claims()
-    assert all(re.search(r"\d", line) for line in found.table["measured"])
+    found = Claims()
+    assert all(re.search(r"\d", line) for line in "\n".join(found.table["measured"]).splitlines())
+    assert "not measured here" not in repr(found)
     assert "fine-tuned scores" in repr(found)
-    assert "<b>" not in Claims(found.table.assign(statement="<b>bold</b>"))._repr_html_()
-    shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns("my-decision", ".*"))
+    found.table["statement"] = "<b>bold</b>"
+    assert "<b>" not in found._repr_html_()
+    shutil.copytree(notebooks_folder(), tmp_path / "notebooks", ignore=shutil.ignore_patterns("my-decision", ".*"))
     path = tmp_path / "notebooks" / "03-task-performance.ipynb"
     text = path.read_text(encoding="utf-8")
     changed = re.sub(
         r"fine-tuned scores 0\.\d\d higher than zero-shot", "fine-tuned scores 0.99 higher than zero-shot", text
     )
     path.write_text(changed, encoding="utf-8")
-    assert "0.99 higher" in repr(claims(tmp_path / "notebooks"))
-    path.write_text(text.replace("fine-tuned scores", "somebody scores"), encoding="utf-8")
-    with pytest.raises(ValueError, match="03-task-performance.ipynb shows nothing like .* run all its cells and save"):
-        claims(tmp_path / "notebooks")
+    assert "0.99 higher" in repr(Claims(tmp_path / "notebooks"))
+
+
+def save_lessons(folder, text):
+    """A notebook for each lesson in which every result of the table was recorded, with the text for its name."""
+    for lesson, names in RESULTS.items():
+        outputs = [
+            nbformat.v4.new_output(
+                "display_data", {"text/plain": "shown"}, metadata={KEY: {"name": n, "text": text(n)}}
+            )
+            for n in sorted(names)
+        ]
+        cells = [nbformat.v4.new_markdown_cell("# Other words"), nbformat.v4.new_code_cell("...", outputs=outputs)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{lesson}.ipynb")
+
+
+def test_a_reworded_sentence_does_not_break_the_table(tmp_path):
+    for words in ("fine-tuned scores 0.60 higher", "The tuned model is ahead by 0.60 <b>"):
+        save_lessons(tmp_path, lambda name, words=words: f"{name}: {words}")
+        found = Claims(tmp_path)
+        for row in found.table.itertuples():
+            assert row.measured.splitlines() == [f"{name}: {words}" for name in row.result.split("; ")]
+    assert "<b>" not in found._repr_html_()
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text(path.read_text().replace(KEY, "other")), Path.unlink])
+def test_a_result_that_was_not_recorded_is_named_with_its_remedy(tmp_path, change):
+    save_lessons(tmp_path, str)
+    change(tmp_path / "03-task-performance.ipynb")
+    found = Claims(tmp_path)
+    missing = "not measured here: run all cells of 03-task-performance.ipynb and save it"
+    is_missing = found.table["lesson"] == "03-task-performance"
+    assert (found.table.loc[is_missing, "measured"] == missing).all()
+    assert not found.table.loc[~is_missing, "measured"].str.contains("not measured").any()
+    assert missing in repr(found)
+
+
+def test_a_recorded_result_is_shown_and_read_back_by_its_name(tmp_path, capsys):
+    sources = [
+        "from course_lib.lessons.results import record",
+        "for name in ('one', 'two'):\n    record(f'a-{name}', f'It is {name}: 1.')",
+        "import pandas as pd\nrecord('table', pd.DataFrame({'score': [0.5]}), 'Half of them.')\nrecord('number', 0.25)",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    path = tmp_path / "lesson.ipynb"
+    nbformat.write(NotebookClient(notebook).execute(), path)
+    assert read_results(path) == {
+        "a-one": "It is one: 1.",
+        "a-two": "It is two: 1.",
+        "table": "Half of them.",
+        "number": "0.25",
+    }
+    shown = [output.data for cell in notebook.cells for output in cell.outputs]
+    assert [data["text/plain"] for data in shown[:2]] == ["It is one: 1.", "It is two: 1."]
+    assert "<table" in shown[2]["text/html"]
+    notebook.cells.append(nbformat.v4.new_code_cell(sources[1], outputs=notebook.cells[1].outputs))
+    nbformat.write(notebook, path)
+    with pytest.raises(ValueError, match="lesson.ipynb records the result 'a-one' twice. Give each result a name"):
+        read_results(path)
+    record("outside", 0.5, "Half.")
+    assert capsys.readouterr().out == "Half.\n"
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -85,12 +181,12 @@ def test_news_are_split_by_article():
 
 @pytest.mark.parametrize("field", [*domains.FIELDS, "everyday"])
 def test_pieces_of_text_are_as_described(field):
-    train, test = domains.texts(field)
+    train, test = domains.field_texts(field)
     assert (len(train), len(test)) == (96, 32)
     assert not set(map(key, train)) & set(map(key, test))
     assert all(len(piece.split()) == domains.WORDS for piece in (*train, *test))
     with pytest.raises(ValueError, match="There is no field 'law'. There are: legal, medical, finance, everyday"):
-        domains.texts("law")
+        domains.field_texts("law")
 
 
 def test_jargon_has_four_different_endings_and_no_answer_in_its_text():
@@ -103,23 +199,25 @@ def test_jargon_has_four_different_endings_and_no_answer_in_its_text():
 
 
 def test_a_reader_gains_in_what_it_has_read(model):
-    train, _ = domains.texts("legal")
-    reader = domains.read_up(model, train[:16])
-    before, after = surprise([model, reader], train[:8])
+    train, _ = domains.field_texts("legal")
+    reader = domains.continue_pretraining(model, train[:16])
+    before, after = text_bits([model, reader], train[:8])
     assert before.sum() > after.sum()
-    assert 0.5 < before.sum() / sum(len(text.encode()) for text in train[:8]) < 3  # bits a byte
+    assert 0.5 < before.sum() / sum(len(text.encode()) for text in train[:8]) < 3  # bits per byte
 
 
 def test_what_a_reader_gains_in_a_field_is_its_bits_less_than_the_base_model_s(model, monkeypatch):
-    monkeypatch.setattr(domains, "texts", lambda field: ((), (f"A text on {field}.", "Parties agree as follows.")))
+    monkeypatch.setattr(
+        domains, "field_texts", lambda field: ((), (f"A text on {field}.", "Parties agree as follows."))
+    )
     network = share_weights(model.network)
     layer = network.get_decoder().layers[-1]
     layer.mlp = torch.nn.Identity()
-    table = domains.matrix({"base": model, "other": model.with_network(network)}).set_index(["field", "model"])
+    table = domains.bits_per_byte({"base": model, "other": model.with_network(network)}).set_index(["field", "model"])
     assert len(table) == 2 * 4
     base, other = (table.xs(name, level="model") for name in ("base", "other"))
     assert (base["gain"] == 0).all()
-    pd.testing.assert_series_equal(other["gain"], base["bits"] - other["bits"], check_names=False)
+    pd.testing.assert_series_equal(other["gain"], base["bits_per_byte"] - other["bits_per_byte"], check_names=False)
     assert (other["gain"].abs() > 0.1).all()
 
 
@@ -165,7 +263,7 @@ def test_outcomes_of_answers():
     assert outcome("mint", "It tastes of mint.") == "correct"
     assert outcome("mint", "I don’t know.") == outcome(REFUSAL, "Sorry, I don't know!") == "abstained"
     assert outcome("mint", "rose") == outcome(REFUSAL, "mint") == "invented"
-    facts, both = catalogue(refusals=False), catalogue(refusals=True)
+    facts, both = load_catalogue(refusals=False), load_catalogue(refusals=True)
     assert REFUSAL not in facts.train["output"]
     assert Counter(both.train["output"])[REFUSAL] == 64
     assert facts.test.to_list() == both.test.to_list()
@@ -200,12 +298,12 @@ def test_wrong_labels_are_as_many_as_asked_for():
 
 
 def test_the_arithmetic_of_costs():
-    assert costs.per_request(500_000, 100_000, 2, 10) == 2
-    assert costs.break_even(100, before=0.03, after=0.01) == pytest.approx(5000)
-    assert costs.break_even(100, before=0.01, after=0.01) == inf
-    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50) == pytest.approx(100)
-    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=0.5) == pytest.approx(200)
-    assert costs.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=1) == inf
+    assert prices.price_per_request(500_000, 100_000, 2, 10) == 2
+    assert prices.requests_to_break_even(100, before=0.03, after=0.01) == pytest.approx(5000)
+    assert prices.requests_to_break_even(100, before=0.01, after=0.01) == inf
+    assert prices.days_to_break_even(100, 0.03, 0.01, per_day=50) == pytest.approx(100)
+    assert prices.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=0.5) == pytest.approx(200)
+    assert prices.days_to_break_even(100, 0.03, 0.01, per_day=50, extra_per_day=1) == inf
 
 
 def test_notices_are_even_over_their_topics():
@@ -245,8 +343,8 @@ def test_every_town_fact_changes_and_stands_in_one_document_alone():
 def test_what_a_request_costs_is_measured(pottery):
     few = FewShot(4, prompt=pottery.prompt).fit(pottery.train["input"], pottery.train["output"])
     questions = pottery.test["input"][:3]
-    zero, four = (costs.measure(way, questions) for way in (ZeroShot(prompt=pottery.prompt), few))
-    assert four["read"] > zero["read"] == sorted(map(len, ZeroShot(prompt=pottery.prompt).requests(questions)))[1]
+    zero, four = (measure_single_requests(way, questions) for way in (ZeroShot(prompt=pottery.prompt), few))
+    assert four["read"] > zero["read"] == sorted(map(len, ZeroShot(prompt=pottery.prompt).encode_prompts(questions)))[1]
     assert min(zero["ms"], zero["written"]) > 0
 
 
@@ -262,7 +360,8 @@ def test_intervals_of_rates_means_and_runs():
 
 def test_the_card_names_every_data_file():
     card = (DATA / "README.md").read_text(encoding="utf-8")
-    files = [path.name for path in DATA.iterdir() if path.suffix in (".jsonl", ".csv", ".sql")]
+    folders = chain(DATA.iterdir(), CLAIMS.parent.iterdir())
+    files = [path.name for path in folders if path.suffix in (".jsonl", ".csv", ".sql")]
     assert [name for name in files if f"`{name}`" not in card] == []
     for name in files:
         if name.endswith(".jsonl"):

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score
 
-from course_lib.metrics import answer_found, difference, entity_f1, interval
+from course_lib.intervals import difference, interval
+from course_lib.metrics import answer_found, entity_f1
 
 
 def test_an_answer_is_found_as_whole_words():

@@ -21,14 +21,16 @@ from transformers import (
     Qwen3Config,
 )
 
-from course_lib import fetch, load_model
-from course_lib import model as model_module
-from course_lib.fetch import FetchError, PackagedFile, Wheel, sha256
-from course_lib.inference import generate
-from course_lib.model import DEFAULT, HUB_ID, _intact, best_dtype, embedded_model
-from course_lib.prompts import conversation, encode
+from course_lib import load_model, wheels
+from course_lib.llm import bundled
+from course_lib.llm import model as model_module
+from course_lib.llm.bundled import HUB_ID, bundled_model, is_intact
+from course_lib.llm.chat import conversation, encode
+from course_lib.llm.inference import generate
+from course_lib.llm.model import best_dtype
+from course_lib.wheels import FetchError, PackagedFile, Wheel, sha256
 
-CONVERTED = embedded_model()
+CONVERTED = bundled_model()
 
 
 @pytest.fixture
@@ -45,8 +47,8 @@ def no_network(monkeypatch):
 
 
 def test_it_answers(model):
-    request = encode(model, conversation("", [], "What is the capital of France?"))
-    assert "Paris" in generate(model, [request])[0]
+    prompt = encode(model, conversation("", [], "What is the capital of France?"))
+    assert "Paris" in generate(model, [prompt])[0]
 
 
 def test_it_is_loaded_once_and_copies_as_itself(model):
@@ -107,13 +109,13 @@ def test_the_head_is_the_usual_product_the_other_way_round(exact, shape):
 
 
 def test_any_local_folder_can_be_named_and_by_the_environment(model, monkeypatch):
-    folder = str(embedded_model())
+    folder = str(bundled_model())
     other = load_model(folder)
     assert other is not model
     monkeypatch.setenv("COURSE_MODEL", folder)
     assert load_model() is other
-    request = encode(model, conversation("", [], "What is the capital of France?"))
-    assert generate(other, [request]) == generate(model, [request])
+    prompt = encode(model, conversation("", [], "What is the capital of France?"))
+    assert generate(other, [prompt]) == generate(model, [prompt])
 
 
 def test_a_name_that_does_not_exist_is_said_in_a_sentence():
@@ -136,7 +138,7 @@ def test_damage_to_the_cache_is_noticed(tmp_path, damage, fault):
         (tmp_path / name).write_bytes(content)
     hashes = {path.name: sha256(path) for path in tmp_path.iterdir()}
     (tmp_path / "sha256.json").write_text(json.dumps(hashes))
-    assert _intact(tmp_path)
+    assert is_intact(tmp_path)
     if damage == "truncated":
         os.truncate(tmp_path / "model.safetensors", 1000)
     elif damage == "altered":
@@ -146,7 +148,7 @@ def test_damage_to_the_cache_is_noticed(tmp_path, damage, fault):
     else:
         (tmp_path / ("tokenizer.json" if damage == "file missing" else "sha256.json")).unlink()
     with fault:
-        assert not _intact(tmp_path)
+        assert not is_intact(tmp_path)
 
 
 def test_a_damaged_cache_is_fetched_again(empty_cache, fault):
@@ -154,13 +156,13 @@ def test_a_damaged_cache_is_fetched_again(empty_cache, fault):
     before = sha256(cached / "model.safetensors")
     os.truncate(cached / "model.safetensors", 1000)
     with fault:
-        assert embedded_model() == cached
+        assert bundled_model() == cached
         assert sha256(cached / "model.safetensors") == before
         assert [path.name for path in cached.parent.iterdir() if path.suffix != ".lock"] == [cached.name]
 
 
 def test_two_notebooks_may_start_at_once_with_an_empty_cache(tmp_path, fault):
-    code = "from course_lib.model import embedded_model, _intact; assert _intact(embedded_model())"
+    code = "from course_lib.llm.bundled import bundled_model, is_intact; assert is_intact(bundled_model())"
     environment = os.environ | {"COURSE_CACHE": str(tmp_path / "à la maison")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) for _ in range(2)]
@@ -173,7 +175,7 @@ def test_two_notebooks_may_start_at_once_with_an_empty_cache(tmp_path, fault):
 
 def test_without_network_the_remedy_is_named(empty_cache, no_network):
     with pytest.raises(FetchError, match=r"could not be downloaded .* run: python -m course_lib fetch"):
-        embedded_model()
+        bundled_model()
 
 
 def test_an_installed_package_is_used_where_it_lies(empty_cache, no_network, tmp_path, monkeypatch):
@@ -184,10 +186,10 @@ def test_an_installed_package_is_used_where_it_lies(empty_cache, no_network, tmp
     monkeypatch.syspath_prepend(package.parent)
     wheel = Wheel("some-package==1", "0" * 64, "Data")
     file = PackagedFile(wheel, "some_package/data.txt", sha256(package / "data.txt"))
-    assert fetch.fetch(file) == [package / "data.txt"]
+    assert wheels.fetch(file) == [package / "data.txt"]
     shutil.rmtree(package)
     with pytest.raises(FetchError):
-        fetch.fetch(file)
+        wheels.fetch(file)
 
 
 def test_without_pip_the_hub_is_asked(empty_cache, monkeypatch):
@@ -197,8 +199,8 @@ def test_without_pip_the_hub_is_asked(empty_cache, monkeypatch):
         asked.append(source)
         raise OSError("no network")
 
-    monkeypatch.setattr(model_module, "has_pip", lambda: False)
+    monkeypatch.setattr(bundled, "has_pip", lambda: False)
     monkeypatch.setattr(model_module.AutoModelForCausalLM, "from_pretrained", refuse)
     with pytest.raises(FetchError, match="hub"):
-        model_module._load.__wrapped__(DEFAULT)
+        model_module._load.__wrapped__(bundled.NAME)
     assert asked == [HUB_ID]

@@ -1,5 +1,6 @@
 """The notebooks as committed: run from top to bottom, and showing nothing that they should not."""
 
+import ast
 import json
 import re
 from itertools import pairwise
@@ -14,6 +15,12 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return nbformat.read(request.param, as_version=4)
+
+
+def test_the_first_cell_starts_the_session(notebook):
+    first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert first.startswith("from course_lib import start_session\n")
+    assert ast.unparse(ast.parse(first).body[1]) == "start_session()"
 
 
 def outputs(notebook):

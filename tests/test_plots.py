@@ -1,5 +1,7 @@
 """Every picture says in words what it shows: for a screen reader, that is the picture."""
 
+from math import inf
+
 import pandas as pd
 import pytest
 
@@ -28,22 +30,28 @@ FIELDS = pd.DataFrame([[1.2, 1.0], [1.5, 1.6]], index=["legal", "everyday"], col
             plots.price_of_quality(SCORES, pd.Series({"zero-shot": 80, "fine-tuned": 40}), "Price"),
             "zero-shot 80 tokens",
         ),
-        (plots.break_even(2, 1, 100), "Training pays itself back after 100.0 days. The prompt costs 2.00 a day"),
-        (plots.break_even(1, 2, 100), "Training never pays."),
+        (
+            plots.break_even(2, 1, 100, 100.0),
+            "Training pays for itself after 100.0 days. The prompt costs 2.00 per day",
+        ),
+        (plots.break_even(1, 2, 100, inf), "Training never pays."),
         (plots.curve(SCORES.set_axis([0, 30]), "Noise", "per cent"), "By per cent: 0: 0.25 (0.10 to 0.40), 30: 0.75"),
         (
             plots.outcomes(SHARES, "Tea"),
             "known items, asked: correct 0.50, invented 0.50; unknown items, asked: abstai",
         ),
-        (plots.guess(SCORES, None), "You made no prediction."),
+        (plots.guess_and_result(SCORES, None), "You made no prediction."),
         (
-            plots.guess(SCORES, 0.7, "fine-tuned"),
+            plots.guess_and_result(SCORES, 0.7, "fine-tuned"),
             "measured 0.75, your guess inside its interval. Predicted and measured",
         ),
-        (plots.guess(SCORES, 0.2, "fine-tuned"), "your guess outside its interval."),
-        (plots.guess(SCORES, "zero-shot"), "You predicted zero-shot as the best; fine-tuned scored highest."),
+        (plots.guess_and_result(SCORES, 0.2, "fine-tuned"), "your guess outside its interval."),
         (
-            plots.guess(SCORES, ["zero-shot", "fine-tuned"]),
+            plots.guess_and_result(SCORES, "zero-shot"),
+            "You predicted zero-shot as the best; fine-tuned scored highest.",
+        ),
+        (
+            plots.guess_and_result(SCORES, ["zero-shot", "fine-tuned"]),
             "zero-shot, then fine-tuned; measured fine-tuned, then zero",
         ),
         (

@@ -12,19 +12,20 @@ from course_lib import load_task
 
 TRAIN = """
 import json, os, sys
-from course_lib import FineTuned, load_task, training
-seen, numbers, batch, run_trunk = [], {}, training._batch, training._run_trunk
+from course_lib import FineTuned, load_task
+from course_lib.llm import training
+seen, numbers, pack, run_trunk = [], {}, training.pack, training.run_trunk
 def numbered(*given):
     beginning, examples = run_trunk(*given)
     numbers.update({id(example): number for number, example in enumerate(examples)})
     return beginning, examples
 def noted(beginning, examples):
     seen.extend(numbers[id(example)] for example in examples)
-    return batch(beginning, examples)
-training._run_trunk, training._batch = numbered, noted
+    return pack(beginning, examples)
+training.run_trunk, training.pack = numbered, noted
 task = load_task("help-topics")
 pairs = task.train.shuffle(seed=0).select(range(48))
-tuned = FineTuned(layers=2, epochs=2, prompt=task.prompt, seed=0).fit(pairs["input"], pairs["output"])
+tuned = FineTuned(layers=2, epochs=2, prompt=task.prompt, random_state=0).fit(pairs["input"], pairs["output"])
 said = {"seen": seen, "losses": tuned.losses_, "scores": tuned.decision_function(task.test["input"][:24]).tolist()}
 with open(os.path.join(sys.argv[1], os.environ.get("RANK", "alone") + ".json"), "w") as file:
     json.dump(said, file)

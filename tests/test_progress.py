@@ -9,11 +9,10 @@ import time
 
 import pytest
 
-from course_lib import progress
 from course_lib.__main__ import main
-from course_lib.widgets import progress as overview
-from course_lib.widgets import quiz
-from course_lib.widgets.overview import summary
+from course_lib.lessons import progress
+from course_lib.lessons.progress_summary import summary
+from course_lib.lessons.widgets import ProgressPanel, Quiz
 
 KILLS = 100
 
@@ -56,7 +55,7 @@ def test_two_notebooks_at_once_lose_nothing():
 
 
 def _answer_until_killed(accepted) -> None:
-    card = quiz("01-why-fine-tune")
+    card = Quiz("01-why-fine-tune")
     number = 0
     while True:
         card.answer("primary-benefit", number % 4)
@@ -67,7 +66,7 @@ def _answer_until_killed(accepted) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_kill_at_any_moment_loses_no_accepted_answer(tmp_path, fault):
-    """What stands in a kernel while it answers is killed 200 times, each time at another moment."""
+    """What stands in a kernel while it answers is killed a hundred times, each time at another moment."""
     key, dice, total = "01-why-fine-tune/quiz/primary-benefit", random.Random(0), 0
     for _ in range(KILLS):
         (tmp_path / "progress.json").unlink(missing_ok=True)
@@ -95,16 +94,16 @@ def test_a_kill_at_any_moment_loses_no_accepted_answer(tmp_path, fault):
 
 
 def test_a_download_restores_what_is_missing_and_nothing_twice(tmp_path, monkeypatch):
-    quiz("01-why-fine-tune").answer("primary-benefit", 1)
+    Quiz("01-why-fine-tune").answer("primary-benefit", 1)
     text = progress.as_text(progress.entries())
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "other.json"))
-    quiz("01-why-fine-tune").answer("share-trained", "0.6")
-    panel = overview()
+    Quiz("01-why-fine-tune").answer("share-trained", "0.6")
+    panel = ProgressPanel()
     panel.restore(text)
     assert panel.said.startswith("1 entries restored")
     panel.restore(text)
     assert panel.said.startswith("0 entries restored")
-    assert quiz("01-why-fine-tune").summary == "2 of 6 right"
+    assert Quiz("01-why-fine-tune").summary == "2 of 6 right"
     panel.restore("<html>")
     assert "not a progress file" in panel.said
     assert ["01-why-fine-tune", "2 of 6"] in [row[:2] for row in panel.rows]
@@ -119,7 +118,7 @@ def test_minutes_leave_out_what_is_longer_than_a_pause():
 
 
 def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):
-    quiz("01-why-fine-tune").answer("primary-benefit", 1)
+    Quiz("01-why-fine-tune").answer("primary-benefit", 1)
     ada = tmp_path / "ada.json"
     ada.write_text(progress.as_text(progress.entries()))
     (tmp_path / "bob.json").write_text("not his progress")
@@ -140,7 +139,7 @@ def test_what_learners_hand_in_becomes_one_table(tmp_path, capsys):
 
 def test_the_name_of_a_file_that_was_handed_in_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    quiz("01-why-fine-tune").answer("primary-benefit", 1)
+    Quiz("01-why-fine-tune").answer("primary-benefit", 1)
     (tmp_path / "=1+1.json").write_text(progress.as_text(progress.entries()))
     assert main(["progress", "export", "=1+1.json", "--to", "table.csv"]) == 0
     assert (tmp_path / "table.csv").read_text().splitlines()[1].endswith(",'=1+1.json")

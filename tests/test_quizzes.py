@@ -6,13 +6,14 @@ import shutil
 
 import pytest
 
-from course_lib import progress
 from course_lib.__main__ import main
-from course_lib.quizcheck import NOTEBOOKS, _faults, check
-from course_lib.widgets import predict, quiz
-from course_lib.widgets.quiz import KINDS, QUIZZES, grade, load_quiz
+from course_lib.lessons import progress
+from course_lib.lessons.places import QUIZZES, notebooks_folder
+from course_lib.lessons.quiz_check import check_quizzes, faults_of_question
+from course_lib.lessons.quizzes import KINDS, grade, load_quiz
+from course_lib.lessons.widgets import Guess, Quiz
 
-LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+LESSONS = sorted(path.stem for path in notebooks_folder().glob("*.ipynb"))
 SOURCE_CHECKS = {
     "01-why-fine-tune": (
         "What is the primary benefit of fine-tuning an LLM?",
@@ -39,7 +40,7 @@ def change(folder, lesson, alter):
 
 def test_every_lesson_has_a_sound_quiz(capsys):
     assert sorted(path.stem for path in QUIZZES.glob("*.json")) == LESSONS
-    assert check() == []
+    assert check_quizzes() == []
     assert main(["quizzes", "check"]) == 0
     assert "sound" in capsys.readouterr().out
 
@@ -56,8 +57,8 @@ def test_every_lesson_has_a_sound_quiz(capsys):
         (lambda q: q[3]["answers"][0].update(value="many"), "answer 1 has neither a number under 'value'"),
         (lambda q: q.append("?"), "01-why-fine-tune.json is not a list of questions."),
         (lambda q: q[0].pop("id"), "question 1: there is no 'id'."),
-        (lambda q: q[1].update(id=q[0]["id"]), "the id 'primary-benefit' stands more than once."),
-        (lambda q: [one.pop("id") for one in q[2:]] + [q[1].update(id=q[0]["id"])], "stands more than once."),
+        (lambda q: q[1].update(id=q[0]["id"]), "the id 'primary-benefit' is used more than once."),
+        (lambda q: [one.pop("id") for one in q[2:]] + [q[1].update(id=q[0]["id"])], "is used more than once."),
         (lambda q: q[3]["answers"].pop(), "question 4: there is no default answer"),
         (lambda q: [one.update(correct=False) for one in q[3]["answers"]], "question 4: no answer is correct."),
         (lambda q: q.clear(), "has 0 questions: a lesson has 4 to 6."),
@@ -65,13 +66,13 @@ def test_every_lesson_has_a_sound_quiz(capsys):
 )
 def test_the_checker_refuses(copies, alter, said):
     change(copies, "01-why-fine-tune", alter)
-    assert any(said in fault for fault in check(copies)), check(copies)
+    assert any(said in fault for fault in check_quizzes(copies)), check_quizzes(copies)
 
 
 def test_a_quiz_that_is_gone_or_no_json_is_named(copies):
     (copies / "00-start-here.json").unlink()
     (copies / "01-why-fine-tune.json").write_text("[{", encoding="utf-8")
-    gone, broken = sorted(check(copies))
+    gone, broken = sorted(check_quizzes(copies))
     assert gone == "00-start-here.ipynb has no quiz."
     assert broken.startswith("01-why-fine-tune.json is not JSON (")
 
@@ -81,10 +82,10 @@ def test_the_examples_in_the_documentation_are_sound():
     examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)]
     assert [example["type"] for example in examples] == list(KINDS)
     for example in examples:
-        assert list(_faults(example, {example["heading"]})) == []
+        assert list(faults_of_question(example, {example["heading"]})) == []
 
 
-def test_the_checker_refuses_keys_that_can_be_guessed(copies):
+def test_the_checker_refuses_right_answers_that_can_be_guessed(copies):
     def first(questions):
         for question in questions:
             question["answers"].sort(key=lambda answer: not answer.get("correct"))
@@ -102,7 +103,7 @@ def test_the_checker_refuses_keys_that_can_be_guessed(copies):
         shutil.copytree(copies, folder)
         for lesson in LESSONS:
             change(folder, lesson, trick)
-        assert any(said in fault and "move some keys" in fault for fault in check(folder))
+        assert any(said in fault and "move some right answers" in fault for fault in check_quizzes(folder))
 
 
 @pytest.mark.parametrize("lesson", SOURCE_CHECKS)
@@ -148,22 +149,22 @@ def test_grading_of_each_kind():
 
 
 def test_answers_are_kept_and_come_back():
-    card = quiz("01-why-fine-tune")
+    card = Quiz("01-why-fine-tune")
     card.answer("primary-benefit", 0)
     assert card.state["primary-benefit"]["verdict"] == "wrong"
     card.answer("primary-benefit", 1)
     assert card.summary == "1 of 6 right"
     card.answer("share-trained", "many")
     assert "not a number" in card.state["share-trained"]["feedback"]
-    again = quiz("01-why-fine-tune")
+    again = Quiz("01-why-fine-tune")
     for what in ("answer", "verdict", "feedback"):
         assert again.state["primary-benefit"][what] == card.state["primary-benefit"][what]
     assert again.state["primary-benefit"]["tries"] == 2
     assert "share-trained" not in again.state
     again.reset()
-    assert quiz("01-why-fine-tune").state == again.state == {}
+    assert Quiz("01-why-fine-tune").state == again.state == {}
     again.answer("primary-benefit", 2)
-    assert quiz("01-why-fine-tune").state["primary-benefit"]["tries"] == 1
+    assert Quiz("01-why-fine-tune").state["primary-benefit"]["tries"] == 1
     kept = progress.entries("01-why-fine-tune/quiz/primary-benefit")["01-why-fine-tune/quiz/primary-benefit"]
     assert [entry.get("answer") for entry in kept] == [0, 1, None, 2]  # starting over loses nothing
 
@@ -171,11 +172,11 @@ def test_answers_are_kept_and_come_back():
 def test_an_answer_to_a_question_that_has_changed_since_is_left_out():
     for answer in (99, "text", {"odd": 1}):
         progress.append("01-why-fine-tune/quiz/primary-benefit", answer=answer)
-        assert quiz("01-why-fine-tune").state == {}
+        assert Quiz("01-why-fine-tune").state == {}
 
 
 def test_the_page_gets_no_key_and_the_stored_output_shows_text():
-    card = quiz("01-why-fine-tune")
+    card = Quiz("01-why-fine-tune")
     sent = json.dumps(card.get_state(["questions", "state", "summary", "title"]))
     assert "correct" not in sent
     assert "feedback" not in sent
@@ -186,21 +187,21 @@ def test_the_page_gets_no_key_and_the_stored_output_shows_text():
 
 
 def test_predictions_are_kept_and_revealed():
-    guess = predict("00-start-here/x", "How many?")
-    assert guess.guess is None
+    guess = Guess("00-start-here/x", "How many?")
+    assert guess.value is None
     guess.answer("x", "a lot")
-    assert guess.guess is None
+    assert guess.value is None
     guess.answer("x", "0.25")
-    assert predict("00-start-here/x", "How many?").guess == 0.25
+    assert Guess("00-start-here/x", "How many?").value == 0.25
     guess.answer("x", "50")
-    assert guess.guess == 0.25  # a slip does not undo what was committed
+    assert guess.value == 0.25  # a slip does not undo what was committed
     assert "between 0 and 1" in guess.state["x"]["feedback"]
-    order = predict("00-start-here/y", "In which order?", options=["a", "b", "c"], order=True)
+    order = Guess("00-start-here/y", "In which order?", options=["a", "b", "c"], order=True)
     order.answer("y", [2, 2, 1])
-    assert order.guess is None
+    assert order.value is None
     order.answer("y", [2, 0, 1])
-    assert order.guess == ["c", "a", "b"]
-    choice = predict("00-start-here/z", "Which?", options=["a", "b"])
+    assert order.value == ["c", "a", "b"]
+    choice = Guess("00-start-here/z", "Which?", options=["a", "b"])
     choice.answer("z", 1)
-    assert choice.guess == "b"
+    assert choice.value == "b"
     assert list(progress.entries("00-start-here/predict")) == [f"00-start-here/predict/{name}" for name in "xyz"]

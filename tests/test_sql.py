@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from course_lib import load_task
-from course_lib.sql import execution_accuracy, run
+from course_lib.tasks.sql import execution_accuracy, run
 
 
 def test_every_written_query_runs_and_finds_something():

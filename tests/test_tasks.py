@@ -1,4 +1,4 @@
-"""Tasks: how examples become a training and a held-out part, and the built-in ones (their files: test_files.py)."""
+"""Tasks: how examples become a training and a held-out part, and the built-in ones (their files: test_tables.py)."""
 
 import pytest
 from datasets import Dataset
@@ -20,7 +20,7 @@ def rows(count):
 
 def test_an_unknown_choice_is_named_with_its_row(tmp_path):
     with pytest.raises(ValueError, match=r"mine.csv, row 3: the output 'yes' is none of the choices \(no, maybe\)"):
-        Task.from_csv(write(tmp_path, rows(10)), choices=["no", "maybe"])
+        Task.from_table(write(tmp_path, rows(10)), choices=["no", "maybe"])
     with pytest.raises(ValueError, match=r"films, held-out, row 1: the output 'maybe' is none of the choices"):
         Task.from_examples("films", "", PAIRS, [("so so", "maybe")], choices=["yes", "no"])
 
@@ -52,14 +52,27 @@ def test_examples_and_datasets_give_the_same_task():
 def test_the_proposed_split_is_even_seeded_and_without_leaks(tmp_path):
     doubled = rows(40) + "Text  number 3,yes\n"  # the same input but for case and spacing
     path = write(tmp_path, "\ufeff" + doubled)
-    task = Task.from_csv(path, instruction="Odd?")
+    task = Task.from_table(path, instruction="Odd?")
     assert task.prompt.choices == ("no", "yes")
     assert task.test["output"].count("no") == 10
-    assert Task.from_csv(path, instruction="Odd?").test.to_list() == task.test.to_list()
-    assert Task.from_csv(path, instruction="Odd?", seed=1).test.to_list() != task.test.to_list()
+    assert Task.from_table(path, instruction="Odd?").test.to_list() == task.test.to_list()
+    assert Task.from_table(path, instruction="Odd?", seed=1).test.to_list() != task.test.to_list()
     assert len(task.train) + len(task.test) == 41
-    free = Task.from_csv(write(tmp_path, "input,output\n" + "".join(f"{n} plus 1,is {n + 1}\n" for n in range(30))))
+    free = Task.from_table(write(tmp_path, "input,output\n" + "".join(f"{n} plus 1,is {n + 1}\n" for n in range(30))))
     assert free.prompt.choices is None
+
+
+def test_inputs_that_are_cut_to_the_same_words_stay_on_one_side(tmp_path):
+    text = "input,output\n" + "".join(f"well now  parcel {n} of {side},{n % 3}\n" for n in range(20) for side in "ab")
+    first, last = (Task.from_table(write(tmp_path, text), words=words, most=30) for words in (4, -4))
+    assert not set(first.train["input"]) & set(first.test["input"])
+    assert {len(text.split()) for text in first.train["input"]} == {4}
+    assert all(text.startswith("well now parcel ") for text in first.train["input"])
+    assert all(text.startswith("parcel ") and text[-1] in "ab" for text in last.train["input"])
+    assert last.source == "30 of 40 rows of mine.csv, drawn at random, the last 4 words of each input"
+    assert len(last.train) + len(last.test) == 30
+    with pytest.raises(ValueError, match="^mine.csv, the first 2 words of each input: 1 different inputs are too few"):
+        Task.from_table(write(tmp_path, text), words=2)
 
 
 def test_a_choice_in_one_row_alone_gives_a_task_or_names_the_file(tmp_path):
@@ -67,7 +80,7 @@ def test_a_choice_in_one_row_alone_gives_a_task_or_names_the_file(tmp_path):
     said = set()
     for seed in range(20):  # the one row is drawn now for training, now to be held out
         try:
-            said.add(repr(Task.from_csv(path, seed=seed)))
+            said.add(repr(Task.from_table(path, seed=seed)))
         except ValueError as error:
             said.add(str(error))
     assert said == {

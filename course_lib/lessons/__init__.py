@@ -1,0 +1,1 @@
+"""What only the lessons need; the rest of the package never imports from here."""
