@@ -1,7 +1,7 @@
 """Asking the model, many prompts at once: which choice is likeliest, what it writes, how well it expects a text.
 
-Each function gives what its namesake in plain.py gives, prompt by prompt (tests/test_plain.py shows it), with less
-work: the beginning that all prompts share is computed once (fast/prefix.py), and so are layers that models share.
+Each function gives what plain.py gives, prompt by prompt (tests/test_plain.py shows it), with less work: the beginning
+that all prompts share is computed once (fast/prefix.py), and so are layers that models share.
 """
 
 import math

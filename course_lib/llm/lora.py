@@ -39,10 +39,10 @@ def add_adapter(network: PreTrainedModel, layers: int, rank: int) -> PeftModel:
         return get_peft_model(network, config)
 
 
-def read_adapter(network: PreTrainedModel, folder: str | Path) -> PeftModel:
+def read_adapter(network: PreTrainedModel, folder: str | Path, name: str = "default") -> PeftModel:
     """Put the LoRA matrices beside a network's weights that were saved in a folder, in PEFT's format."""
     with without_peft_warning():
-        return PeftModel.from_pretrained(network, folder)
+        return PeftModel.from_pretrained(network, folder, adapter_name=name)
 
 
 @contextmanager
