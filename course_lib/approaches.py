@@ -34,7 +34,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .labels import Labels, as_answers, as_texts, labels_of_prompt, read_labels
 from .llm.chat import Tokens, conversation, encode, encode_answer, with_passages
-from .llm.fast.split import share_weights
+from .llm.fast.layers import share_weights
 from .llm.inference import generate, score_choices
 from .llm.lora import adapted_network, read_adapter, weight_changes
 from .llm.model import LanguageModel, load_model

@@ -106,7 +106,8 @@ def test_importing_is_lazy_where_it_pays(code, heavy):
 SURPRISES = f"""
 import gc, importlib, json, locale, os, random, signal, socket, sys, warnings
 import accelerate, anywidget, bm25s, datasets, IPython, ipywidgets, matplotlib.pyplot, numpy, pandas, peft, sklearn
-import scipy.stats, sklearn.callback, torch, transformers, transformers.utils.notebook
+import scipy.stats, sklearn.frozen, sklearn.linear_model, sklearn.model_selection, sklearn.pipeline
+import torch, transformers, transformers.utils.notebook
 from peft.tuners import lora
 from transformers import AutoModelForCausalLM, Trainer
 

@@ -119,7 +119,7 @@ def test_any_local_folder_can_be_named_and_by_the_environment(model, monkeypatch
 
 
 def test_a_name_that_does_not_exist_is_said_in_a_sentence():
-    with pytest.raises(FetchError, match=r"The model './no/such/model' is neither .* Check the name"):
+    with pytest.raises(FetchError, match=r"The model './no/such/model' is not a folder .* Check the name"):
         load_model("./no/such/model")
 
 

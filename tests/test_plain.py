@@ -12,8 +12,8 @@ from course_lib import FineTuned
 from course_lib.llm import plain
 from course_lib.llm.chat import conversation, encode, encode_answer
 from course_lib.llm.fast import attention, packing, trunk
+from course_lib.llm.fast.layers import layers_above_shared, share_weights, split
 from course_lib.llm.fast.loss import mean_answer_loss
-from course_lib.llm.fast.split import layers_above_shared, share_weights, split
 from course_lib.llm.inference import encode_choices, end_tokens, generate, score_choices, text_bits
 from course_lib.llm.lora import add_adapter
 from course_lib.llm.training import UpperLayers, fine_tune

@@ -88,6 +88,8 @@ def test_the_base_model_is_shared_and_never_changed(model, pottery):
     assert all("lora_" in name for name in own)
 
 
+# peft 0.21 asks transformers 5 for a property by its old name.
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 def test_a_saved_adapter_is_read_by_plain_peft_on_the_unsplit_model(exact, tuned, pottery, tmp_path):
     """In float32: in bfloat16 a batch rounds otherwise than a single prompt, and now and then a word changes."""
     questions = pottery.test["input"][:4]

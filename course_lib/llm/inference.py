@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from .bars import progress_bar
 from .chat import Tokens, encode_answer
+from .fast.layers import layers_above_shared, split
 from .fast.prefix import Batch, batches
-from .fast.split import layers_above_shared, split
 from .memory import enough_memory
 from .model import LanguageModel
 

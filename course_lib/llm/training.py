@@ -1,7 +1,7 @@
 """Fine-tuning with LoRA, fast enough for a laptop. Read plain.py first: this does the same, and a test shows it.
 
 Three things save time. The lower layers are not trained, so their output for an example is computed once and kept
-(fast/trunk.py, fast/split.py). A batch is one row of tokens, which holds the prompts' common beginning once
+(fast/trunk.py, fast/layers.py). A batch is one row of tokens, which holds the prompts' common beginning once
 (fast/packing.py). And the last layer's MLP, the head and the loss look at the answers' tokens alone (fast/loss.py).
 """
 
@@ -21,9 +21,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 
 from .bars import progress_bar
 from .chat import Tokens
+from .fast.layers import share_weights, split, with_parts
 from .fast.loss import mean_answer_loss
 from .fast.packing import IGNORED, pack
-from .fast.split import share_weights, split, with_parts
 from .fast.trunk import run_trunk
 from .lora import adapted_network, add_adapter, without_peft_warning
 from .memory import enough_memory, give_back_memory

@@ -7,7 +7,7 @@ from transformers import DynamicCache, PreTrainedModel
 from ..memory import is_out_of_memory
 from .attention import NAME as ATTENTION
 from .head import Head
-from .split import split
+from .layers import split
 
 __all__ = ["ATTENTION", "is_supported", "speed_up_head"]
 

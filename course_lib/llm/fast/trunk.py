@@ -12,8 +12,8 @@ from ..bars import progress_bar
 from ..chat import Tokens
 from ..model import LanguageModel
 from . import packing
+from .layers import split
 from .prefix import common_prefix
-from .split import split
 
 # By network, and within it by (number of layers, beginning, tokens): the next training on the same examples (another
 # seed, other settings, a part of them) begins from these. The least recently used are dropped beyond so many bytes.
