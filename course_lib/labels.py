@@ -50,7 +50,8 @@ def read_labels(prompt: Prompt | None, X: Any, y: Any) -> Labels | None:
 
     Without a prompt, every different value in `y` is a class. With a prompt, `y` holds its choices as texts, or, where
     scikit-learn has numbered them (`cross_val_predict` does), the index of each in their sorted order. Values that are
-    not texts but read like choices (1 for "1") are classes as they are. Raises ValueError where `y` is none of these.
+    not texts but read like choices (1 for "1") are classes as they are. Raises ValueError where `y` is none of these, or
+    may be two of them.
     """
     if y is None:  # scikit-learn's own words, by which its tools know this error
         raise ValueError("requires y to be passed, but the target y is None. Give y, one label or answer per text.")
@@ -65,9 +66,15 @@ def read_labels(prompt: Prompt | None, X: Any, y: Any) -> Labels | None:
         return None
     distinct = np.unique(labels)
     unknown = sorted(set(map(str, distinct.tolist())) - set(named.words))
+    are_places = labels.dtype.kind in "iu" and distinct.tolist() == list(range(len(named.words)))
+    if are_places and not unknown and named.words != tuple(map(str, distinct.tolist())):  # as texts, "10" is before "2"
+        raise ValueError(
+            "y holds the numbers from 0 up, which may be the choices themselves or their places in sorted order, and "
+            "these differ. Give each choice as many digits as the longest, such as 02 for 2."
+        )
     if not unknown:
         return named if labels.dtype.kind in "UO" else Labels(distinct, tuple(map(str, distinct.tolist())))
-    if labels.dtype.kind in "iu" and distinct.tolist() == list(range(len(named.words))):
+    if are_places:
         return Labels(distinct, named.words)
     raise ValueError(
         f"y holds {unknown[0]!r}, which is none of the prompt's choices ({', '.join(prompt.choices or ())}). Correct "

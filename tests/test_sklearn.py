@@ -230,3 +230,16 @@ def test_a_prompt_is_enough_for_zero_shot(tiny):
 def test_what_cannot_be_read_is_said_in_a_sentence(approach, X, y, said):
     with pytest.raises(ValueError, match=said):
         clone(approach).fit(X, y)
+
+
+def test_numbers_that_may_be_choices_or_their_places_are_refused(tiny):
+    """cross_val_predict numbers texts in their sorted order, in which "10" comes before "2"."""
+    grades = [str(number) for number in range(11)] * 3
+    texts = [f"grade {grade}" for grade in grades]
+    asked = ZeroShot(prompt=Prompt("Which grade?", tuple(grades[:11])), model=tiny)
+    assert set(cross_val_predict(asked, texts, grades, cv=3)) <= set(grades)
+    with pytest.raises(ValueError, match="the choices themselves or their places"):
+        cross_val_predict(asked, texts, grades, cv=3, method="decision_function")
+    digits = [grade.zfill(2) for grade in grades]
+    padded = ZeroShot(prompt=Prompt("Which grade?", tuple(digits[:11])), model=tiny)
+    assert cross_val_predict(padded, texts, digits, cv=3, method="decision_function").shape == (33, 11)

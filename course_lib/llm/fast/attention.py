@@ -119,7 +119,7 @@ def _packed_short(
     takes two to seven times as long.
     """
     P, *sizes = pieces
-    rows, longest = len(sizes), -(-max(sizes) // 16) * 16  # few different sizes: see packing.fill
+    rows, longest = len(sizes), -(-max(sizes) // 16) * 16  # few different sizes: see packing.fill_size
     places = torch.cat([torch.arange(size) + row * longest for row, size in enumerate(sizes)]).to(q.device)
 
     def as_rows(whole: Tensor) -> Tensor:
