@@ -50,7 +50,7 @@ def read_labels(prompt: Prompt | None, X: Any, y: Any) -> Labels | None:
 
     Without a prompt, every different value in `y` is a class. With a prompt, `y` holds its choices as texts, or, where
     scikit-learn has numbered them (`cross_val_predict` does), the index of each in their sorted order. Values that are
-    not texts but read like choices (1 for "1") are classes as they are. Raises ValueError where `y` is none of these, or
+    not texts but read like choices (1 for "1") are classes as they are. Raises ValueError where `y` is none of these or
     may be two of them.
     """
     if y is None:  # scikit-learn's own words, by which its tools know this error
