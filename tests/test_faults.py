@@ -442,7 +442,7 @@ def short_lesson(home, folder, before=(), **environment):
     environment = os.environ | environment
     environment.pop("OMP_NUM_THREADS", None)  # it finds by itself on how many cores it may compute
     command = [*before, sys.executable, script, home / f"{ODD}.csv", folder / f"{ODD}.html"]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=200)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr.decode(errors="replace")[-2000:]
     return json.loads(done.stdout)
 
@@ -486,7 +486,7 @@ def test_the_same_comes_out(home, plain, tmp_path, where, fault):
 def test_a_terminal_that_is_not_utf_8_gets_the_report_all_the_same(home, tmp_path, fault):
     report = tmp_path / "report.html"
     command = [sys.executable, "-m", "course_lib", "compare", home / f"{ODD}.csv", "--report", report, "--rows", "12"]
-    done = subprocess.run(command, env=os.environ | ASCII, capture_output=True, timeout=200)
+    done = subprocess.run(command, env=os.environ | ASCII, capture_output=True, timeout=600)
     with fault:
         assert done.returncode == 0, done.stderr[-2000:]
         assert b"zero-shot" in done.stdout
@@ -520,7 +520,7 @@ print(failed, card.state["primary-benefit"]["tries"], fit() == losses)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 def test_a_process_without_memory_keeps_its_progress(fault):
-    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, timeout=600)
     with fault:
         assert done.returncode == 0, done.stderr[-2000:]
         failed, accepted, learns_on = done.stdout.split()
