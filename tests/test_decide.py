@@ -238,11 +238,13 @@ def test_a_report_without_the_baseline_is_refused_with_the_remedy():
 
 def test_which_approaches_apply_depends_on_the_task(pottery):
     choice = made_up(0, by_keyword)
-    assert list(candidates(choice)) == ["majority class", "word counts", "zero-shot", "few-shot", "fine-tuned"]
-    assert candidates(choice)["few-shot"].calibrate
+    prompting = ["zero-shot", "few-shot", "few-shot, nearest"]
+    classical = ["majority class", "word counts", "nearest example", "embeddings"]
+    assert list(candidates(choice)) == [*classical, *prompting, "fine-tuned"]
+    assert all(candidates(choice)[name].calibrate for name in prompting)
     free = candidates(pottery)
-    assert list(free) == ["majority class", "zero-shot", "few-shot", "retrieval", "fine-tuned"]
-    assert not free["few-shot"].calibrate
+    assert list(free) == ["majority class", "nearest example", *prompting, "retrieval", "fine-tuned"]
+    assert len(free["zero-shot"].param_grid["prompt"]) >= 5  # a built-in task has other wordings to choose from
     report = compare(pottery, {"majority class": free["majority class"]})
     assert report.predictions["prediction"].nunique() == 1
 
@@ -343,13 +345,14 @@ def test_the_estimate_says_how_long_before_anything_runs(model, monkeypatch):
         long[part].append((f"parcel {number} is late. " + "It was to come on Monday. " * 100, answer))
     tasks = [Task.from_examples("parcels", "Is it late?", **parts, choices=("no", "yes")) for parts in (short, long)]
     quick = estimate_duration(tasks[0], model)
-    assert set(quick.parts) == {"zero-shot", "few-shot", "fine-tuned", "half of the examples"}
+    assert set(quick.parts) == {"zero-shot", "few-shot", "few-shot, nearest", "fine-tuned", "half of the examples"}
     assert re.fullmatch(r"This will take about \d+ (seconds|minutes) on this computer, give or take half\.", str(quick))
     speed = _Speed(read=0.01, write=0.0)  # seconds per token
     monkeypatch.setattr(course_lib.decide.duration, "_measure_speed", lambda *_, **__: speed)
     quick, slow = (estimate_duration(task, model) for task in tasks)
     assert slow.seconds > 5 * quick.seconds
-    asked = ZeroShot(prompt=tasks[0].prompt, model=model).encode_prompts(tasks[0].test["input"])
+    inputs = [*tasks[0].test["input"], *tasks[0].train["input"]]  # calibration asks about the training inputs
+    asked = ZeroShot(prompt=tasks[0].prompt, model=model).encode_prompts(inputs)
     assert quick.parts["zero-shot"] == pytest.approx(0.01 * _tokens_to_read(asked))
     assert "To shorten it, take fewer rows" in str(DurationEstimate({"few-shot": LONG + 1.0}, cases=10, tokens=50))
 
