@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from course_lib import FewShot, FineTuned, Retrieval, Task, ZeroShot, compare, load_model, load_task, start_session
-from course_lib.baselines import NearestExample, embeddings, majority_class, word_counts
+from course_lib import FineTuned, Retrieval, Task, compare, load_model, load_task, start_session
+from course_lib.decide.rule import TUNED, candidates
 from course_lib.lessons import style
 from course_lib.lessons.catalogue import load_catalogue
 from course_lib.selection import choose
@@ -28,29 +28,21 @@ OURS = {"brand-messages": lambda: style.messages("brand"), "catalogue": lambda: 
 
 
 def opponents(task: Task) -> dict:
-    """Every approach that applies to the task but the tuned model, by name."""
-    has_choices = bool(task.prompt.choices)
-    return {
-        "majority class": majority_class(),
-        **({"word counts": word_counts()} if has_choices else {}),
-        "nearest example": NearestExample(),
-        **({"embeddings": embeddings()} if has_choices else {}),
-        "zero-shot": choose(ZeroShot(), task) if task.wordings else ZeroShot(),
-        "few-shot": FewShot(8),
-        "few-shot, nearest": FewShot(8, nearest=True),
-        **({"retrieval": choose(Retrieval(search_by="embeddings"), task, k=[1, 3])} if task.documents else {}),
-    }
+    """Every approach that applies to the task but the tuned model, by name; retrieval with its k chosen."""
+    every = {name: one for name, one in candidates(task).items() if name != TUNED}
+    if task.documents:
+        every["retrieval"] = choose(Retrieval(search_by="embeddings"), task, k=[1, 3])
+    return every
 
 
 def measure(name: str, task: Task) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of one task for tasks.csv and for steps.csv."""
-    report = compare(task, {"fine-tuned": FineTuned()})
+    report = compare(task, {TUNED: FineTuned()})
     report = report.join(compare(task, opponents(task)))
     fixed = compare(task, {f"{epochs} epochs": FineTuned(epochs=epochs) for epochs in EPOCHS})
-    steps = report.join(fixed).table.loc[["fine-tuned", *fixed.table.index]]
-    steps = steps.assign(
-        steps=[(report if one in report.approaches else fixed).approaches[one].steps_ for one in steps.index]
-    )
+    both = report.join(fixed)
+    steps = both.table.loc[[TUNED, *fixed.table.index]]
+    steps = steps.assign(steps=[both.approaches[name].steps_ for name in steps.index])
     chosen = {way: str(getattr(one, "best_params_", "")) for way, one in report.approaches.items()}
     made = {"task": name, "training": len(task.train), "held_out": len(task.test), "on": place(), "date": date.today()}
     columns = ["score", "low", "high", "fit_seconds", "tokens_per_request"]

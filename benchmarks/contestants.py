@@ -263,7 +263,7 @@ def growth_examples(count):
 
 def growth_queries(count):
     model = load_model()
-    few = FewShot(8, prompt=REVIEWS.prompt, model=model, random_state=0)
+    few = FewShot(8, calibrate=False, prompt=REVIEWS.prompt, model=model, random_state=0)
     few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     texts = pieces(count)
     yield
@@ -274,7 +274,7 @@ def growth_queries(count):
 
 def growth_shots(count):
     model = load_model()
-    few = FewShot(count, prompt=REVIEWS.prompt, model=model, random_state=0)
+    few = FewShot(count, calibrate=False, prompt=REVIEWS.prompt, model=model, random_state=0)
     few.fit(REVIEWS.train["input"], REVIEWS.train["output"])
     texts = pieces(100)
     yield

@@ -344,8 +344,8 @@ class FineTuned(Approach):
     examples `epochs` times, `batch_size` of them per step; `learning_rate` is the peak learning rate.
 
     If `epochs` is None, the number of steps is chosen by early stopping on a quarter of the examples, drawn evenly over
-    the choices, and the model is then trained on all of them (see `choose_steps` in llm/training.py). That takes about
-    twice as long. With fewer than 8 examples nothing can be chosen, and 8 epochs are taken.
+    the choices, and the model is then trained on all of them (see `choose_steps` in llm/training.py). That takes two
+    to three times as long. With fewer than 8 examples nothing can be chosen, and 8 epochs are taken.
 
     After `fit`: `steps_`, `history_` (how the quarter was answered; None where nothing was chosen), `adapter_` (a
     `peft.PeftModel`), `model_` (the adapted model, to be used like any other), `losses_` (one per step), `fit_seconds_`

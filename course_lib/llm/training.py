@@ -31,8 +31,8 @@ from .lora import adapted_network, add_adapter, without_peft_warning
 from .memory import enough_memory, give_back_memory
 from .model import LanguageModel
 
-# Early stopping. With fewer epochs of patience, an unlucky one ends it; after so many epochs at a constant rate no task
-# of this course gained more.
+# Early stopping: epochs of patience, so that one unlucky epoch does not end it; the most epochs, to limit the time; and
+# the steps over which the rate rises.
 PATIENCE, MOST_EPOCHS, WARM_UP = 3, 12, 8
 
 

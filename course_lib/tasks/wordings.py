@@ -1,7 +1,7 @@
 """Five or more ways to ask for each built-in task: the first is the one used where nobody chooses.
 
-What a user would put into a prompt stands in some of them: what each choice means, a role, an example of the form, and
-the advice not to guess. `choose` in selection.py picks one of them on development cases.
+What a user would put into a prompt stands in some of them: what each choice means, a role, or an example of the form.
+`choose` in selection.py picks one of them on development cases.
 """
 
 ANSWERS = (
