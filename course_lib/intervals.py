@@ -36,8 +36,7 @@ def accuracy_table(right: Mapping[str, Sequence[bool]]) -> pd.DataFrame:
 
 def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of a mean: the percentile bootstrap over `values`."""
-    cases = np.asarray(values, dtype=float)
-    return _bootstrap(lambda rows: cases[rows].mean(), len(cases), seed)
+    return _bootstrap_of_mean(np.asarray(values, dtype=float), seed)
 
 
 def t_interval(runs: Sequence[float]) -> tuple[float, float]:
@@ -107,7 +106,7 @@ def difference(
 
 def _of_gains(gains: np.ndarray, seed: int) -> tuple[float, float, float]:
     """Interval and p-value of a mean of gains, shape (cases,)."""
-    low, high = _bootstrap(lambda rows: gains[rows].mean(), len(gains), seed)
+    low, high = _bootstrap_of_mean(gains, seed)
     is_right_or_wrong = np.isin(gains, (-1, 0, 1)).all()
     return low, high, _mcnemar(gains) if is_right_or_wrong else _permutation(gains, np.mean, seed)
 
@@ -141,6 +140,16 @@ def _permutation(values: np.ndarray, statistic: Callable, seed: int) -> float:
 
 def _wilson(right: Sequence[bool] | np.ndarray) -> tuple[float, float]:
     found = stats.binomtest(int(np.sum(right)), len(right)).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def _bootstrap_of_mean(values: np.ndarray, seed: int) -> tuple[float, float]:
+    """What `_bootstrap` gives for a mean, a hundred times as fast: all resamples at once."""
+    if len(values) < 2:
+        return -np.inf, np.inf
+    found = stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
     return float(found.low), float(found.high)
 
 

@@ -74,6 +74,7 @@ class Report:
     def hit_rate(self, name: str = "retrieval") -> float:
         """The share of held-out cases for which a passage that retrieval found contains the true answer."""
         cases, approach = self.cases_of(name), self.approaches[name]
+        approach = getattr(approach, "best_estimator_", approach)  # of a search, what it chose
         if not hasattr(approach, "search"):
             raise ValueError(f"{name!r} does not search, so it has no hit rate: name a retrieval approach.")
         found = approach.search(cases["input"])

@@ -404,12 +404,13 @@ from course_lib import FineTuned, Task, compare, load_task
 from course_lib.decide.page import write_report
 from course_lib.decide.rule import candidates, recommend
 from course_lib.lessons.widgets import Quiz
-from course_lib.tasks.builtin import BUILT_IN
+from course_lib.tasks.builtin import BUILT_IN, DRAWN
 
 table, report_file = sys.argv[1:]
-cases = [len(load_task(name).test) for name in BUILT_IN]
+cases = [len(load_task(name).test) for name in (*DRAWN, *BUILT_IN)]
 task = Task.from_table(table, instruction="Zu groß?")
-cheap = {name: candidates(task)[name] for name in ("majority class", "word counts", "zero-shot")}
+names = ("majority class", "word counts", "nearest example", "embeddings", "zero-shot", "few-shot, nearest")
+cheap = {name: candidates(task)[name] for name in names}
 report = compare(task, {**cheap, "fine-tuned": FineTuned(layers=1, epochs=1)})
 write_report(report_file, report, recommend(report))
 card = Quiz("01-why-fine-tune")
@@ -497,8 +498,8 @@ from resource import RLIM_INFINITY, RLIMIT_AS, setrlimit
 import psutil
 from course_lib import FineTuned, load_task
 from course_lib.lessons.widgets import Quiz
-task, card = load_task("movie-reviews"), Quiz("01-why-fine-tune")
-few = task.train[:4]
+task, card = load_task("film-sentences"), Quiz("01-why-fine-tune")
+few = task.train[:8]
 
 def fit():
     return FineTuned(layers=2, epochs=1, prompt=task.prompt, random_state=0).fit(few["input"], few["output"]).losses_

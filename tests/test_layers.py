@@ -78,7 +78,7 @@ LIGHT = sorted(
     module
     for module in FILES
     if module.startswith("course_lib.tasks")
-    or module in {"course_lib.metrics", "course_lib.intervals", "course_lib.plots", "course_lib.prices"}
+    or module.removeprefix("course_lib.") in {"baselines", "intervals", "metrics", "plots", "prices", "selection"}
 )
 
 

