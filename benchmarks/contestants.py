@@ -23,7 +23,7 @@ from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
-from course_lib import FewShot, FineTuned, load_model, load_task
+from course_lib import FewShot, FineTuned, Task, load_model, load_task
 from course_lib.llm.bundled import bundled_model
 from course_lib.llm.chat import conversation, encode, encode_answer
 from course_lib.llm.inference import generate, score_choices
@@ -39,8 +39,21 @@ def plain():
     return AutoModelForCausalLM.from_pretrained(FOLDER, dtype=DTYPE), AutoTokenizer.from_pretrained(FOLDER)
 
 
+def film_reviews() -> Task:
+    """The last 40 words of 200 film reviews, positive or negative, half of them held out.
+
+    It is no task of the course any more: on 100 reviews the split decides the score. Here only the time counts, and the
+    figures that are kept were measured on it.
+    """
+    table = pd.read_csv(packaged("imdb"))
+    ends = table["text"].str.replace(r"<br\s*/?>", " ", regex=True).str.split().str[-40:].str.join(" ")
+    pairs = list(zip(ends, table["label"].map({1: "positive", 0: "negative"}), strict=True))
+    question = "Is this film review positive or negative?"
+    return Task.from_examples("film-reviews", question, pairs[:100], pairs[100:], choices=("positive", "negative"))
+
+
 # Fine-tuning on 100 film reviews for 3 epochs, LoRA of rank 8; judged on the 100 held-out reviews.
-REVIEWS = load_task("movie-reviews")
+REVIEWS = film_reviews()
 EPOCHS, BATCH = 3, 8
 EVERYWHERE = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
 COMMON = {
@@ -175,18 +188,17 @@ def scoring_lm_eval():
     yield [classes[place] for place in scores.view(len(texts), -1).argmax(1).tolist()]
 
 
-# Writing: 64 answers of up to 48 tokens to the shop's questions, 8 shots, greedily.
-def shop_prompts(model):
-    shop = load_task("shop-questions")
-    few = FewShot(8, prompt=shop.prompt, model=model, random_state=0)
-    few.fit(shop.train["input"], shop.train["output"])
-    questions = [*shop.test["input"], *shop.train["input"]][:64]
-    return few.encode_prompts(questions)
+# Writing: 64 queries of up to 48 tokens to the course's databases, 8 shots, greedily.
+def database_prompts(model):
+    databases = load_task("databases")
+    few = FewShot(8, prompt=databases.prompt, model=model, random_state=0)
+    few.fit(databases.train["input"], databases.train["output"])
+    return few.encode_prompts(databases.test["input"][:64])
 
 
 def writing_course_lib():
     model = load_model()
-    given = shop_prompts(model)
+    given = database_prompts(model)
     yield
     answers = generate(model, given, max_new_tokens=48)
     yield
@@ -195,7 +207,7 @@ def writing_course_lib():
 
 def writing_transformers():
     network, tokenizer = plain()
-    given = shop_prompts(LanguageModel(FOLDER, network, tokenizer))
+    given = database_prompts(LanguageModel(FOLDER, network, tokenizer))
     yield
     tokenizer.padding_side = "left"
     batch = tokenizer.pad({"input_ids": given}, return_tensors="pt")  # all at once: faster than in smaller batches

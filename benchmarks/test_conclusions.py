@@ -32,7 +32,7 @@ CONCLUSIONS = {  # what a lesson states, as expressions over the variables that 
         "single['read'].idxmin() == 'fine-tuned'",
     ],
     "07-when-not-to-fine-tune": [
-        "reports['notices'].difference('fine-tuned', 'a list').low <= 0",
+        "reports['notices'].difference('fine-tuned', 'embeddings').low <= 0",
         "reports['loans'].difference('fine-tuned', 'few-shot, 8').low <= 0",
         "reports['facts, changed'].difference('fine-tuned', 'retrieval').high < 0",
     ],

@@ -90,7 +90,7 @@ def test_tasks_quizzes_and_the_guide_work(environment, tmp_path):
         run([program(environment, "python"), "-c", USE], tmp_path)
     )
     assert Path(where).is_relative_to(environment)
-    assert cases == 48
+    assert cases == 144
     assert summary == "1 of 6 right"
     assert advice.startswith("Start with: ")
     assert "export default" in script

@@ -29,7 +29,7 @@ from course_lib.lessons.quiz_check import lesson_headings
 from course_lib.lessons.results import KEY, read_results, record
 from course_lib.llm.fast.layers import share_weights
 from course_lib.llm.inference import text_bits
-from course_lib.tasks.builtin import BUILT_IN, DATA, packaged, read_jsonl
+from course_lib.tasks.builtin import BUILT_IN, DATA, DRAWN, packaged, read_jsonl
 
 TABLE = pd.read_csv(CLAIMS, keep_default_na=False)
 RESULTS = {lesson: set("; ".join(rows["result"]).split("; ")) for lesson, rows in TABLE.groupby("lesson")}
@@ -152,7 +152,7 @@ def test_a_recorded_result_is_shown_and_read_back_by_its_name(tmp_path, capsys):
     assert capsys.readouterr().out == "Half.\n"
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", [*DRAWN, *BUILT_IN])
 def test_training_and_held_out_cases_share_no_input(name):
     task = load_task(name)
     train, test = set(map(key, task.train["input"])), list(map(key, task.test["input"]))
@@ -165,7 +165,8 @@ def test_privacy_clauses_share_neither_clause_nor_question():
     for place in (0, 1):
         train, test = ({text.split("\n")[place] for text in part["input"]} for part in (task.train, task.test))
         assert not train & test
-    assert Counter(task.test["output"]) == {"yes": 50, "no": 50}
+    assert Counter(task.test["output"]) == {"yes": 250, "no": 250}
+    assert Counter(task.train["output"]) == {"yes": 50, "no": 50}
 
 
 def test_news_are_split_by_article():
@@ -235,11 +236,17 @@ def test_the_right_one_of_four_endings_is_mostly_the_likeliest(model):
 def test_the_voice_guide_is_kept_by_its_own_messages_and_by_no_other():
     for name in style.STYLES:
         task = style.messages(name)
-        assert (len(task.train), len(task.test)) == (48, 24)
+        assert (len(task.train), len(task.test)) == (48, 104)
         kept = [style.rules_kept(text).all() for text in [*task.train["output"], *task.test["output"]]]
         assert all(kept) if name == "brand" else not any(kept)
-        assert style.facts_kept(task.test["output"]) == [1.0] * 24
-    assert style.facts_kept(["nothing"] * 24) == [0.0] * 24
+        for part in (task.train, task.test):
+            assert style.facts_kept(part["input"], part["output"]) == [1.0] * len(part)
+    assert style.facts_kept(task.test["input"], ["nothing"] * 104) == [0.0] * 104
+    first = task.test.to_list()[0]
+    facts = next(row["facts"] for row in read_jsonl("messages.jsonl") if row["note"] == first["input"])
+    assert style.facts_kept([first["input"]], [facts[0].upper()]) == [1 / len(facts)]
+    with pytest.raises(KeyError):
+        style.facts_kept(["no note of ours"], ["text"])
     with pytest.raises(ValueError, match="There is no style 'rude'"):
         style.messages("rude")
 
@@ -314,12 +321,12 @@ def test_the_arithmetic_of_costs():
 def test_notices_are_even_over_their_topics():
     task = load_task("town-notices")
     assert Counter(task.train["output"]) == dict.fromkeys(task.prompt.choices, 16)
-    assert Counter(task.test["output"]) == dict.fromkeys(task.prompt.choices, 20)
+    assert Counter(task.test["output"]) == dict.fromkeys(task.prompt.choices, 37)
 
 
 def test_loans_can_be_read_off_their_notes_and_held_out_ones_are_others():
     task = load_task("town-loans")
-    assert (len(task.train), len(task.test)) == (48, 48)
+    assert (len(task.train), len(task.test)) == (48, 102)
     seen = {}
     for part, rows in (("train", task.train), ("test", task.test)):
         entries = [entry.split(" | ") for entry in rows["output"]]
@@ -334,13 +341,14 @@ def test_loans_can_be_read_off_their_notes_and_held_out_ones_are_others():
 
 def test_every_town_fact_changes_and_stands_in_one_document_alone():
     before, after = load_task("town-facts"), load_task("town-facts-changed")
-    assert (len(before.train), len(before.test)) == (80, 40)
+    assert (len(before.train), len(before.test)) == (80, 120)
     assert before.test["input"] == after.test["input"]
     for task, other in ((before, after), (after, before)):
         documents = [f" {key(text)} " for text in task.documents]
         questions = " ".join(map(key, [*task.train["input"], *task.test["input"]]))
+        assert len(documents) == 40
         for place, (now, then) in enumerate(zip(task.test["output"], other.test["output"], strict=True)):
-            assert [f" {key(now)} " in text for text in documents] == [row == place for row in range(40)], now
+            assert [f" {key(now)} " in text for text in documents] == [row == place // 3 for row in range(40)], now
             assert not any(f" {key(then)} " in text for text in documents), then
             assert f" {key(now)} " not in f" {questions} "
 

@@ -84,8 +84,18 @@ def test_an_entity_counts_if_its_whole_name_and_its_kind_are_right():
     assert entity_f1([truth], ["london = LOC ; Ada = PER"]) == 0.5
     assert entity_f1([truth], ["Ada Lovelace = ORG; London = ORG"]) == 0
     assert entity_f1([truth, "none"], [truth, "Mars = LOC"]) == pytest.approx(0.8)  # precision 2/3, recall 1
-    assert entity_f1([truth], ["London = LOC; London = LOC; London = LOC"]) == pytest.approx(0.4)  # repeats are errors
     assert entity_f1(["none"], ["I see nobody."]) == 1
+
+
+def test_an_entity_counts_once_per_sentence():
+    truth = "Ada Lovelace = PER; London = LOC"
+    assert entity_f1([truth], ["London = LOC; London = LOC; london = loc"]) == pytest.approx(2 / 3)  # precision 1
+    assert entity_f1([truth], [f"{truth}; {truth}; {truth}"]) == 1
+    assert entity_f1([f"{truth}; {truth}"], [truth]) == 1
+    assert entity_f1([truth], ["Mars = LOC; Mars = LOC"]) == 0  # and a wrong one is wrong once:
+    assert entity_f1([truth], [f"{truth}; Mars = LOC; Mars = LOC"]) == entity_f1([truth], [f"{truth}; Mars = LOC"])
+    assert entity_f1([truth], [f"{truth}; London = ORG"]) == pytest.approx(0.8)  # of another kind it is another
+    assert entity_f1([truth, truth], [f"{truth}; {truth}", "none"]) == pytest.approx(2 / 3)  # once in each sentence
 
 
 def test_the_p_value_of_a_metric_over_all_cases_is_that_of_every_exchange():

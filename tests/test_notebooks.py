@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import nbformat
@@ -45,6 +45,33 @@ def test_outputs_are_clean_and_small(notebook):
         assert not re.search(r"/(root|work|tmp|home|Users)/|[A-Z]:\\\\", text), text[:300]
         assert not re.search(r"Warning|Traceback| at 0x[0-9a-f]{6}", text), text[:300]
     assert len(json.dumps(notebook)) < 1_500_000
+
+
+def reports(notebook):
+    """The reports that a notebook shows: the task's name, its training cases, and the lines of the table."""
+    for output in outputs(notebook):
+        lines = (output.get("text") or output.get("data", {}).get("text/plain") or "").splitlines()
+        for line, following in enumerate(lines[1:], start=1):
+            begin = re.match(r"(.+): ([\d,]+) training and [\d,]+ held-out cases, ", lines[line - 1])
+            if begin and "95 % interval" in following:
+                table = list(takewhile(str.strip, lines[line + 1 :]))
+                yield begin[1], int(begin[2].replace(",", "")), table
+
+
+def test_the_lessons_show_reports():
+    found = [report for path in NOTEBOOKS for report in reports(nbformat.read(path, as_version=4))]
+    assert len(found) >= 10
+    assert all(len(table) > 1 for _, _, table in found)
+
+
+def test_every_report_shows_how_far_the_nearest_example_comes(notebook):
+    """Who beats only what a look into the examples would give has not shown that a model was needed."""
+    without = [
+        name
+        for name, examples, table in reports(notebook)
+        if examples and not any(line.startswith("nearest example ") for line in table)
+    ]
+    assert without == []
 
 
 def test_every_picture_has_a_text(notebook):

@@ -26,11 +26,12 @@ def load_catalogue(refusals: bool) -> Task:
         f"Answer in a few words, or say: {REFUSAL}.",
         train=[*facts, *refused] if refusals else facts,
         test=[
-            *((item["test"], item["answer"]) for item in known),
+            *((question, item["answer"]) for item in known for question in item["test"]),
             *((item["questions"][0], REFUSAL) for item in unknown["test"]),
         ],
         documents=[item["text"] for item in known],
         max_new_tokens=16,
+        group="wording",
         source="written for this course",
         licence="CC BY 4.0",
     )

@@ -11,7 +11,7 @@ from ..approaches import FineTuned
 from ..llm.model import LanguageModel, load_model
 from ..tasks.builtin import load_task
 
-EPOCHS = 6  # of lesson 01
+EPOCHS = 8  # of lesson 01
 
 
 def check_computer() -> pd.DataFrame:

@@ -235,7 +235,7 @@ answer = {name: gains.loc[name, name] - gains.loc["everyday", name] for name in 
 class Leads(Exercise):
     key = "03-task-performance/leads"
     question = """\
-On which of the four tasks is the lead of the fine-tuned model over **the best of all the others** smallest? Compute \
+On which of the five tasks is the lead of the fine-tuned model over **the best of all the others** smallest? Compute \
 the lead for each task, as a dictionary with the names of `reports` as keys."""
     hints = (
         "reports['sentiment'].table.score holds the scores of one task, by approach.",
@@ -346,19 +346,21 @@ answer = prices.requests_to_break_even(60, before, after)"""
 class Enough(Exercise):
     key = "07-when-not-to-fine-tune/enough"
     question = """\
-A rule to work by: of the approaches that train nothing, take **the one with the fewest tokens per request that is not \
-clearly worse than the best of all** (the interval of the difference includes zero). Where there is none, take the \
-best. What does the rule choose for each of the four `reports`? Answer with a dictionary."""
+A rule to work by: of all approaches but the fine-tuned one, take **the one with the fewest tokens per request that is \
+not clearly worse than the best of all** (the interval of the difference includes zero). Of two with equal tokens, \
+take the one that scores higher. Where there is none, take the best. What does the rule choose for each of the four \
+`reports`? Answer with a dictionary."""
     hints = (
-        "report.table['score'].idxmax() is the best. Those with trained_parameters == 0 train nothing.",
+        "report.table['score'].idxmax() is the best of all; report.table.drop('fine-tuned') holds the others.",
         "The best clearly beats another where report.difference(best, other).low is above zero.",
-        "Sort by tokens_per_request and take the first that the best does not clearly beat: next(…, best).",
+        "Sort by ['tokens_per_request', 'score'], ascending=[True, False], and take the first that the best does not "
+        "clearly beat: next(…, best).",
     )
     solution_code = """\
 def first_that_is_enough(report):
     best = report.table["score"].idxmax()
-    untrained = report.table.query("trained_parameters == 0").sort_values("tokens_per_request").index
-    return next((one for one in untrained if report.difference(best, one).low <= 0), best)
+    others = report.table.drop("fine-tuned").sort_values(["tokens_per_request", "score"], ascending=[True, False])
+    return next((one for one in others.index if report.difference(best, one).low <= 0), best)
 
 answer = {name: first_that_is_enough(report) for name, report in reports.items()}"""
 
@@ -369,16 +371,19 @@ answer = {name: first_that_is_enough(report) for name, report in reports.items()
             best = report.table["score"].idxmax()
             _require(
                 answer[name] == _first_that_is_enough(report, best),
-                f"not that for {name!r}: of those that train nothing and that {best} does not clearly beat, take the "
-                f"one with the fewest tokens; where there is none, {best} itself.",
+                f"not that for {name!r}: of those without fine-tuning that {best} does not clearly beat, take the one "
+                f"with the fewest tokens; where there is none, {best} itself.",
             )
         trained = sum(one == "fine-tuned" for one in answer.values())
-        return f"by this rule {trained} of the {len(reports)} would be fine-tuned."
+        free = sum(reports[name].table.loc[one, "tokens_per_request"] == 0 for name, one in answer.items())
+        return (
+            f"by this rule {trained} of the {len(reports)} would be fine-tuned, and {free} would ask no language model."
+        )
 
 
 def _first_that_is_enough(report: Report, best: str) -> str:
-    untrained = report.table.query("trained_parameters == 0").sort_values("tokens_per_request").index
-    return next((one for one in untrained if report.difference(best, one).low <= 0), best)
+    others = report.table.drop("fine-tuned").sort_values(["tokens_per_request", "score"], ascending=[True, False])
+    return next((one for one in others.index if report.difference(best, one).low <= 0), best)
 
 
 class Ties(Exercise):

@@ -31,7 +31,7 @@ REWRITE = "Write this note as a message to a customer."
 
 
 def messages(style: str, guide: bool = False) -> Task:
-    """Notes to be written as a message to a customer in one of STYLES: 48 to learn from, 24 held out.
+    """Notes to be written as a message to a customer in one of STYLES: 48 to learn from, 104 held out.
 
     With `guide` the instruction holds the whole voice guide, for a model that was not trained on the style. The
     metric is the share of the voice's rules that a message keeps. Raises ValueError where there is no such style.
@@ -61,13 +61,14 @@ def voice_kept(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     return float(np.mean([rules_kept(text).mean() for text in y_pred]))
 
 
-def facts_kept(texts: Sequence[str]) -> list[float]:
-    """For each message to the 24 held-out notes, in their order, the share of the note's facts that it contains.
+def facts_kept(notes: Sequence[str], texts: Sequence[str]) -> list[float]:
+    """For each message, the share of its note's facts that it contains; `notes` are those that the texts were made of.
 
-    A fact is a name, number, day or thing listed with the note; case does not count.
+    A fact is a name, number, day or thing listed with the note; case does not count. Raises KeyError where a note is
+    none of the course's.
     """
-    held_out = [row["facts"] for row in read_jsonl("messages.jsonl") if row["split"] == "test"]
+    facts = {row["note"]: row["facts"] for row in read_jsonl("messages.jsonl")}
     return [
-        float(np.mean([fact.casefold() in text.casefold() for fact in facts]))
-        for facts, text in zip(held_out, texts, strict=True)
+        float(np.mean([fact.casefold() in text.casefold() for fact in facts[note]]))
+        for note, text in zip(notes, texts, strict=True)
     ]

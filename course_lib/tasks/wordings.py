@@ -45,13 +45,6 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "Positive or negative?",
         "Classify the sentiment of this sentence from a review as positive or negative.",
     ),
-    "movie-reviews": (
-        "Is this film review positive or negative?",
-        "Sentiment: positive or negative?",
-        "Does the reviewer like the film? Say positive or negative.",
-        "You judge film reviews. Say positive if the review praises the film and negative if it criticises it.",
-        "Positive or negative?",
-    ),
     "privacy-clauses": (
         "Is this clause of a privacy policy relevant to the question?",
         "Does the clause help to answer the question? Say yes or no.",
@@ -81,14 +74,6 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "You sort messages for a tea shop. Which team should get this one?",
         "Sort this message by topic.",
         "What is this message about?",
-    ),
-    "shop-questions": (
-        "Write one SQLite query that answers the question.",
-        "Tables: customers(id, name, city, joined), products(id, name, kind, price, stock), orders(id, customer_id, "
-        "product_id, quantity, day). Write one SQLite query that answers the question.",
-        "You are a database expert. Reply with SQL only, on one line, without explanation.",
-        "SQL:",
-        "Translate the question into a SELECT statement.",
     ),
     "databases": (
         "Write one SQLite query that answers the question.",
