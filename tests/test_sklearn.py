@@ -225,10 +225,11 @@ def test_random_state_is_an_int_a_random_state_or_none_and_nothing_global(drawin
     source = np.random.RandomState(3)
     assert drawn(source) != drawn(source)  # a source of chance goes on
     before = np.random.get_state()[1].copy(), torch.get_rng_state()
-    np.random.seed(0)
-    first = drawn(None)
-    np.random.seed(0)
-    assert drawn(None) != first  # None is a fresh draw, whatever the global state
+    fresh = []
+    for _ in range(8):
+        np.random.seed(0)
+        fresh.append(drawn(None))
+    assert any(one != fresh[0] for one in fresh)  # None is a fresh draw, whatever the global state; some may agree
     np.random.seed(0)
     expected = np.random.get_state()[1].copy()
     drawn(0)
