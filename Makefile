@@ -7,7 +7,7 @@ PYTHON ?= python3
 	.venv/bin/jupyter labextension disable @jupyterlab/apputils-extension:announcements  # reaches out for news
 	touch .venv/ready
 
-.PHONY: setup lab test bench tasks binder seeds lint links upgrade
+.PHONY: setup lab test bench study binder seeds lint links upgrade
 setup: .venv/ready
 	.venv/bin/python -m course_lib fetch
 
@@ -25,9 +25,9 @@ bench:
 	.bench/bin/python -m course_lib fetch
 	.bench/bin/python benchmarks/side_by_side.py $(JOBS)
 
-# Every built-in task with every opponent, on all held-out cases; writes benchmarks/results/tasks.csv and steps.csv.
-tasks: setup
-	.venv/bin/python benchmarks/all_tasks.py $(TASKS)
+# Every built-in task with every opponent and several draws: hours, but stop it when you like; it goes on where it was.
+study: setup
+	.venv/bin/python -m course_lib study $(TASKS)
 
 # Do the lessons' conclusions hold under three seeds, and the recommendations live? About an hour and a half.
 seeds: setup

@@ -1,4 +1,4 @@
-"""The command line: fetch what is needed, compare on your own table, check quizzes, collect progress."""
+"""The command line: fetch what is needed, compare on your own table, run the study, check quizzes, collect progress."""
 
 import argparse
 import contextlib
@@ -94,6 +94,24 @@ def _task(arguments: argparse.Namespace) -> "Task":
     )
 
 
+def study(arguments: argparse.Namespace) -> list[str]:
+    """Run what is missing of the study: every task with every opponent. It takes hours; stop it when you like."""
+    from .session import start_session
+
+    start_session()
+    from .study import run, tables
+
+    try:
+        run.run_missing(arguments.tasks)
+    except KeyboardInterrupt:
+        return ["Stopped: what was done is kept, and the same command goes on from there."]
+    except ValueError as error:
+        return [str(error)]
+    finally:
+        tables.write()
+    return []
+
+
 def quizzes_check(_: argparse.Namespace) -> list[str]:
     """Check every quiz file."""
     from .lessons.quiz_check import check_quizzes
@@ -157,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_comparison(
         commands.add_parser("compare", help="compare my.csv --report report.html", description=compare.__doc__)
     )
+    the_study = commands.add_parser("study", help=study.__doc__)
+    the_study.add_argument("tasks", nargs="*", metavar="TASK", help="only these (default: all)")
+    the_study.set_defaults(run=study)
     quizzes = commands.add_parser("quizzes", help="quizzes check: check every quiz file").add_subparsers(required=True)
     quizzes.add_parser("check", help=quizzes_check.__doc__).set_defaults(run=quizzes_check)
     progress = commands.add_parser("progress", help="progress export a.json b.json --to table.csv")
