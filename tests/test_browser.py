@@ -363,6 +363,7 @@ def test_every_other_lesson_run_and_used(browser, lab, lesson):
     page.close()
 
 
+@pytest.mark.long
 def test_lesson_06_and_its_sliders(browser, lab):
     page = open_lesson(browser, lab, "06-cost-and-efficiency", viewport={"width": 1200, "height": 1000})
     run_lesson(page)

@@ -242,6 +242,10 @@ def test_the_voice_guide_is_kept_by_its_own_messages_and_by_no_other():
         for part in (task.train, task.test):
             assert style.facts_kept(part["input"], part["output"]) == [1.0] * len(part)
     assert style.facts_kept(task.test["input"], ["nothing"] * 104) == [0.0] * 104
+    truth = list(task.test["output"])
+    assert style.ready_to_send(truth, truth) == 1
+    assert style.ready_to_send(truth, truth[:1] * 104) == 1 / 104  # the rules are kept, the facts are another note's
+    assert style.ready_to_send(truth, [text.replace(".", "!") for text in truth]) == 0
     first = task.test.to_list()[0]
     facts = next(row["facts"] for row in read_jsonl("messages.jsonl") if row["note"] == first["input"])
     assert style.facts_kept([first["input"]], [facts[0].upper()]) == [1 / len(facts)]

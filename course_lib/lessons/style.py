@@ -61,6 +61,17 @@ def voice_kept(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     return float(np.mean([rules_kept(text).mean() for text in y_pred]))
 
 
+def ready_to_send(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
+    """The share of messages that keep every rule of the voice and every fact of their note; `y_true` in the brand's.
+
+    Rules alone are kept by any fixed message, such as the answer to another note. Raises KeyError where a true message
+    is none of the course's.
+    """
+    notes = {row["brand"]: row["note"] for row in read_jsonl("messages.jsonl")}
+    facts = facts_kept([notes[truth] for truth in y_true], y_pred)
+    return float(np.mean([share == 1 and rules_kept(text).all() for share, text in zip(facts, y_pred, strict=True)]))
+
+
 def facts_kept(notes: Sequence[str], texts: Sequence[str]) -> list[float]:
     """For each message, the share of its note's facts that it contains; `notes` are those that the texts were made of.
 

@@ -5,6 +5,7 @@ again. Two processes can share the work if they are given different tasks.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,10 @@ from ..tasks.task import Task
 from .store import RESULTS, keep, read_runs
 
 NOTHING_TO_LEARN = ("general-knowledge", "town-facts-changed")  # eight examples; the same questions as in town-facts
-OURS = {"brand-messages": lambda: style.messages("brand"), "catalogue": lambda: load_catalogue(refusals=True)}
+OURS = {
+    "brand-messages": lambda: replace(style.messages("brand"), metric=style.ready_to_send),
+    "catalogue": lambda: load_catalogue(refusals=True),
+}
 NAMES = [name for name in (*DRAWN, *BUILT_IN, *OURS) if name not in NOTHING_TO_LEARN]
 SEEDS = range(5)
 EPOCHS = (4, 8, 16)  # fixed numbers, beside the number of steps that early stopping chooses
