@@ -1,7 +1,6 @@
 """The study: what is kept stays whole, nothing is run twice, its tables show the kept runs, and runs come out again."""
 
 import json
-import random
 
 import pandas as pd
 import pytest
@@ -70,8 +69,8 @@ def test_every_kept_run_is_one_of_the_study_and_its_figures_are_those_of_its_ans
 
 @pytest.mark.parametrize("way", ["word counts", "nearest example", "embeddings", "zero-shot"])
 def test_a_run_drawn_by_chance_comes_out_as_it_was_kept(way, model):
-    small = KEPT[(KEPT["approach"] == way) & ~KEPT["task"].isin(["privacy-clauses", "databases", "brand-messages"])]
-    kept = small.loc[random.Random().choice(list(small.index))]
+    quick = KEPT["task"].eq("town-notices") | (way != "zero-shot")  # elsewhere that takes minutes
+    kept = KEPT[(KEPT["approach"] == way) & quick].sample(1).iloc[0]
     print(kept["task"], kept["seed"])
     task = study.task_of(kept["task"], kept["seed"])
     again = study.run(kept["task"], task, way, study.approaches_to(kept["task"], task)[way], kept["seed"], model)
