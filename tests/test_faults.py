@@ -37,7 +37,7 @@ from course_lib.wheels import FetchError, PackagedFile, Wheel, cache_folder, fet
 LESSON, QUESTION = "01-why-fine-tune", "primary-benefit"
 ODD = "Zoë's première année"  # a folder may be called so
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}  # the locale, and Python is not to mend it
-INTERRUPTS = 25
+INTERRUPTS = 16
 
 
 def forking(test):

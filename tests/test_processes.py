@@ -59,7 +59,7 @@ def test_two_processes_see_each_example_once_and_agree_with_one(tmp_path):
 
 
 def test_of_two_processes_that_compare_one_speaks_and_writes(tmp_path):
-    load_task("town-notices").train.select(range(24)).to_csv(tmp_path / "notices.csv")
+    load_task("town-notices").train.select(range(12)).to_csv(tmp_path / "notices.csv")
     compare = ["-m", "course_lib", "compare", "notices.csv", "--report", "report.html"]
     done = subprocess.run([*LAUNCH, *compare], cwd=tmp_path, capture_output=True, text=True, timeout=1000)
     assert done.returncode == 0, done.stderr[-2000:]
