@@ -409,7 +409,7 @@ from course_lib.tasks.builtin import BUILT_IN, DRAWN
 table, report_file = sys.argv[1:]
 cases = [len(load_task(name).test) for name in (*DRAWN, *BUILT_IN)]
 task = Task.from_table(table, instruction="Zu groß?")
-names = ("majority class", "word counts", "nearest example", "embeddings", "zero-shot", "few-shot, nearest")
+names = ("majority class", "word counts", "nearest example", "embeddings", "zero-shot")
 cheap = {name: candidates(task)[name] for name in names}
 report = compare(task, {**cheap, "fine-tuned": FineTuned(layers=1, epochs=1)})
 write_report(report_file, report, recommend(report))
@@ -428,7 +428,7 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("homes") / ODD
     bundled_model()
     shutil.copytree(cache_folder(), home / "cache")
-    rows = [(f"Schuh Nr. {number}", "zu groß" if number > 40 else "prêt") for number in range(30, 54)]
+    rows = [(f"Schuh Nr. {number}", "zu groß" if number > 40 else "prêt") for number in range(33, 49)]
     (home / f"{ODD}.csv").write_text("input,output\n" + "\n".join(map(",".join, rows)), encoding="utf-8")
     return home
 
