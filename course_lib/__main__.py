@@ -100,12 +100,13 @@ def study(arguments: argparse.Namespace) -> list[str]:
 
     start_session()
     from .study import run, tables
+    from .wheels import FetchError
 
     try:
         run.run_missing(arguments.tasks)
     except KeyboardInterrupt:
         return ["Stopped: what was done is kept, and the same command goes on from there."]
-    except ValueError as error:
+    except (FetchError, MemoryError, ValueError) as error:
         return [str(error)]
     finally:
         tables.write()

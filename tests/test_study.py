@@ -2,13 +2,12 @@
 
 import json
 
-import pandas as pd
 import pytest
 
 from course_lib.intervals import interval
 from course_lib.study import run as study
 from course_lib.study import tables
-from course_lib.study.store import RESULTS, keep, read_runs, scores
+from course_lib.study.store import RESULTS, keep, read_runs
 
 KEPT = read_runs()
 
@@ -81,13 +80,3 @@ def test_a_run_drawn_by_chance_comes_out_as_it_was_kept(way, model):
 
 def test_the_tables_are_those_of_the_kept_runs():
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == tables.page(KEPT)
-
-
-def test_a_score_is_the_mean_over_its_draws(tmp_path):
-    figures = {"low": 0.1, "high": 0.9, "fit_seconds": 2.0, "tokens_per_request": 9.0, "steps": None}
-    for seed, score in enumerate((0.2, 0.6)):
-        keep(line(seed=seed, **{**figures, "score": score}), tmp_path)
-    found = scores("finds", tmp_path).loc["few-shot"]
-    assert found["score"] == pytest.approx(0.4)
-    assert found["draws"] == 2
-    assert pd.isna(found["steps"])

@@ -43,15 +43,3 @@ def read_runs(folder: Path = RESULTS) -> pd.DataFrame:
 
 def _whole_lines(path: Path) -> Iterable[str]:
     return path.read_bytes().rpartition(b"\n")[0].decode().splitlines()
-
-
-def scores(task: str, folder: Path = RESULTS) -> pd.DataFrame:
-    """What the study found on a task: a row per approach, the mean over its draws, with score, low, high and draws.
-
-    The columns of a report's table that a picture needs; low and high are those of the mean draw.
-    """
-    runs = read_runs(folder)
-    runs = runs[runs["task"] == task]
-    columns = ["score", "low", "high", "fit_seconds", "tokens_per_request", "steps"]
-    means = runs.groupby("approach", sort=False)[columns].mean()
-    return means.assign(draws=runs.groupby("approach")["seed"].nunique())

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..decide.rule import CHEAPEST_FIRST, TUNED
+from .run import EPOCHS
 from .store import RESULTS, read_runs
 
 HEAD = """\
@@ -23,23 +25,12 @@ Fine-tuned with the number of steps chosen on a quarter of the training examples
 score, and in brackets the seconds of training. The last column is what choosing costs, in seconds of training per
 second of the best fixed number.
 """
-EPOCHS = "4 epochs", "8 epochs", "16 epochs"
-ORDER = (
-    "majority class",
-    "word counts",
-    "nearest example",
-    "embeddings",
-    "zero-shot",
-    "few-shot",
-    "few-shot, nearest",
-    "retrieval",
-    "fine-tuned",
-)
+FIXED = [f"{epochs} epochs" for epochs in EPOCHS]
 
 
 def opponents(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per task, a column per approach, with the numbers of cases and draws."""
-    means = runs.pivot_table("score", "task", "approach", sort=False).reindex(columns=ORDER)
+    means = runs.pivot_table("score", "task", "approach", sort=False).reindex(columns=list(CHEAPEST_FIRST))
     cases = runs.groupby("task", sort=False)[["trained", "held_out"]].first()
     draws = runs.groupby("task", sort=False)["seed"].nunique()
     texts = means.map(lambda score: "–" if pd.isna(score) else f"{score:.2f}")
@@ -48,13 +39,13 @@ def opponents(runs: pd.DataFrame) -> pd.DataFrame:
 
 def early_stopping(runs: pd.DataFrame) -> pd.DataFrame:
     """A row per task on which fixed numbers of epochs were run: score and seconds of each, and what choosing costs."""
-    kept = runs[runs["approach"].isin(["fine-tuned", *EPOCHS])]
-    scores = kept.pivot_table("score", "task", "approach", sort=False).reindex(columns=["fine-tuned", *EPOCHS]).dropna()
+    kept = runs[runs["approach"].isin([TUNED, *FIXED])]
+    scores = kept.pivot_table("score", "task", "approach", sort=False).reindex(columns=[TUNED, *FIXED]).dropna()
     seconds = kept.pivot_table("fit_seconds", "task", "approach", sort=False).reindex_like(scores)
-    best = scores[list(EPOCHS)].idxmax(axis="columns")
+    best = scores[FIXED].idxmax(axis="columns")
     rows = scores.map("{:.2f}".format) + seconds.map(" ({:.0f})".format)
     rows["choosing costs"] = [
-        f"{seconds.loc[task, 'fine-tuned'] / seconds.loc[task, way]:.1f} times" for task, way in best.items()
+        f"{seconds.loc[task, TUNED] / seconds.loc[task, way]:.1f} times" for task, way in best.items()
     ]
     return rows
 
